@@ -1,0 +1,58 @@
+# Everything sets itself up: a fresh clone needs Python 3.11 or newer and make.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG ?= $(if $(wildcard config.yaml),config.yaml,config.example.yaml)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+help: ## This list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$$(scripts/find-python) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	$(PIP) install --require-hashes -r requirements-dev.txt
+	$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+run: $(VENV)/.run ## Start the daemon on config.yaml, or else on config.example.yaml
+	$(BIN)/python -m exporter --config.file=$(CONFIG) $(ARGS)
+
+demo: $(VENV)/.dev ## Start the daemon on a simulated internet; no packet leaves this machine
+	$(BIN)/python -m tests.lab.demo $(ARGS)
+
+test: $(VENV)/.dev ## Run every test
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=95
+
+lint: $(VENV)/.dev ## Check style, types and generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## Measure; the figures in docs/performance.md come from here
+	$(BIN)/python -m benchmarks $(ARGS)
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
+lock: $(BIN)/python ## Lock the dependencies anew (UPGRADE=1 for the newest versions)
+	$(PIP) install uv
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+
+clean: ## Remove what was made here
+	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.PHONY: help run demo test lint format bench lock clean

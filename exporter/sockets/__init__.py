@@ -1,0 +1,1 @@
+"""Ways to probe behind one interface."""

@@ -1,0 +1,61 @@
+"""The one interface behind which every way to probe stands.
+
+A backend does four things: it opens (raising `SocketUnavailable`), sends a probe, calls its
+listener the moment the kernel has the answer, and closes. It owns matching and time stamps.
+It starts no task, polls nothing, and never waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+from exporter.model import Family, Probe, Protocol, Response
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRequest:
+    """What a socket shall do. It serves one destination; `packet_size` counts the IP header."""
+
+    destination: str
+    family: Family
+    protocol: Protocol = Protocol.AUTO
+    port: int | None = None
+    source: str | None = None
+    interface: str | None = None
+    dscp: int = 0
+    packet_size: int | None = None
+
+
+class Listener(Interface):
+    """Who wants the answers. Called from the event loop, at most once for each probe."""
+
+    def responded(self, response: Response) -> None:
+        """A probe was answered, of this trace or of an earlier one."""
+        ...
+
+    def unmatched(self) -> None:
+        """Something arrived that answers no probe of this socket, or answers one again."""
+        ...
+
+
+class ProbeSocket(Interface):
+    """An open way to probe one destination."""
+
+    @property
+    def backend(self) -> str:
+        """Name for people and labels, as `linux-icmp`."""
+        ...
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol spoken; never `auto`."""
+        ...
+
+    def send(self, probe: Probe) -> None:
+        """Send now. Raises `SendBlocked` where trying again soon helps, else `ProbeError`."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back; no call to the listener comes afterwards."""
+        ...
