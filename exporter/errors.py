@@ -21,6 +21,10 @@ class FtrError(Exception):
     """Base of all errors raised on purpose."""
 
 
+class MalformedPacket(FtrError):
+    """Bytes from the network that do not follow their own format."""
+
+
 class ResolveError(FtrError):
     """A name has no address of the wanted family, or no name server answered."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
+from exporter.errors import ProbeError
 from exporter.model import Family, Probe, Protocol, Response
 
 
@@ -32,6 +33,10 @@ class Listener(Interface):
 
     def responded(self, response: Response) -> None:
         """A probe was answered, of this trace or of an earlier one."""
+        ...
+
+    def failed(self, probe: Probe, error: ProbeError) -> None:
+        """This host itself dropped a probe after taking it: no neighbour, for instance."""
         ...
 
     def unmatched(self) -> None:
