@@ -19,7 +19,7 @@ def internet_checksum(data: bytes) -> int:
     """Ones' complement sum of RFC 1071; 0 over data that already holds its right checksum."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

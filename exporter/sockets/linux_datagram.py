@@ -1,0 +1,294 @@
+"""The engine of Linux datagram backends: one socket, its error queue, its time stamps.
+
+Answers arrive in two queues: ICMP errors, with the send stamps, in the error queue (`IP_RECVERR`),
+and what the destination sent in the ordinary one. Both wake the event loop once for each batch.
+How a probe is encoded, and which probe an answer belongs to, is the `Wire`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import struct
+import time
+from dataclasses import dataclass
+
+from exporter.errors import ErrorReason, ProbeError, SendBlocked
+from exporter.model import ExtensionObject, Family, Kind, Probe, Protocol, Response
+from exporter.sockets.base import Listener, SocketRequest
+from exporter.sockets.errqueue import (
+    OPTIONS,
+    SO_TIMESTAMPING,
+    STAMP_WITH_ID,
+    STAMP_WITHOUT_ID,
+    Ancillary,
+    Origin,
+    QueuedError,
+    parse_ancillary,
+    quoted_extensions,
+)
+from exporter.sockets.icmp import NUMBERS, code_of, kind_of
+from exporter.sockets.pending import Pending, Sent
+from exporter.sockets.wire import Wire
+
+_RECEIVE_BUFFER = 1 << 20
+_DATA_BYTES = 2048
+_CONTROL_BYTES = 512
+_ITEMS_PER_WAKE_UP = 256
+_SEND_TRIES = 16
+_CLOCK_STEP_NS = 1_000_000
+_BLOCKED = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}
+_NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+_FORBIDDEN = {errno.EPERM, errno.EACCES}
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """What tells one datagram backend from another."""
+
+    backend: str
+    protocol: Protocol
+    quote_header_bytes: int
+
+
+class LinuxDatagramSocket:
+    """A `ProbeSocket` over an unconnected, non-blocking datagram socket."""
+
+    def __init__(
+        self,
+        flavour: Flavour,
+        sock: socket.socket,
+        wire: Wire,
+        request: SocketRequest,
+        listener: Listener,
+    ) -> None:
+        self.backend = flavour.backend
+        self.protocol = flavour.protocol
+        self._quote_header_bytes = flavour.quote_header_bytes
+        self._socket = sock
+        self._wire = wire
+        self._request = request
+        self._listener = listener
+        self._pending = Pending()
+        self._ttl_messages: dict[int, list[tuple[int, int, bytes]]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def send(self, probe: Probe) -> None:
+        """See `ProbeSocket`.
+
+        A queued ICMP error is also the socket's pending error and makes the next send fail, though
+        nothing is wrong with that probe. Failing consumes it, hence the retries.
+        """
+        sequence = self._pending.next_sequence(probe)
+        payload, port = self._wire.encode(sequence, probe.ttl)
+        address = (self._request.destination, port)
+        control = self._ttl_messages.get(probe.ttl) or self._ttl_message(probe.ttl)
+        for tries_left in reversed(range(_SEND_TRIES)):
+            sent = Sent(probe, port, time.time_ns(), time.monotonic_ns())
+            try:
+                self._socket.sendmsg([payload], control, 0, address)
+            except OSError as error:
+                self._restart_stamps()
+                if error.errno in _BLOCKED or not tries_left:
+                    raise _send_error(error, self._request.destination) from error
+            else:
+                self._pending.add(sequence, sent)
+                return
+
+    def close(self) -> None:
+        """See `ProbeSocket`."""
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+
+    def _ttl_message(self, ttl: int) -> list[tuple[int, int, bytes]]:
+        options = OPTIONS[self._request.family]
+        message = [(options.level, options.ttl, struct.pack("@i", ttl))]
+        self._ttl_messages[ttl] = message
+        return message
+
+    def _restart_stamps(self) -> None:
+        """Count sends anew: whether a failed send used up a stamp number depends on the kernel."""
+        self._pending.forget_stamps()
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITHOUT_ID)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
+
+    def _readable(self) -> None:
+        """Drain both queues, bounded so that a flood cannot starve the other targets."""
+        left = self._drain(socket.MSG_ERRQUEUE, _ITEMS_PER_WAKE_UP)
+        self._drain(0, left)
+
+    def _drain(self, flags: int, budget: int) -> int:
+        receive = self._socket.recvmsg
+        while budget and self._socket.fileno() >= 0:
+            budget -= 1
+            try:
+                data, messages, _, address = receive(_DATA_BYTES, _CONTROL_BYTES, flags)
+            except BlockingIOError:
+                break
+            except OSError:
+                # The pending error of a queued ICMP error: reading it is consuming it.
+                continue
+            ancillary = parse_ancillary(messages)
+            if ancillary.error is None:
+                self._answer(data, ancillary, address)
+            else:
+                self._queued(data, ancillary, ancillary.error, address)
+        return budget
+
+    def _queued(
+        self, quote: bytes, ancillary: Ancillary, error: QueuedError, address: tuple[str, int]
+    ) -> None:
+        if error.origin == Origin.TIMESTAMP:
+            if ancillary.stamp is not None:
+                self._pending.stamped(error.data, ancillary.stamp)
+            return
+        sent = None
+        if address and _same_host(address[0], self._request.destination):
+            sent = self._pending.take(self._wire.quoted(quote, address[1]), address[1])
+        if sent is None:
+            self._listener.unmatched()
+            return
+        if error.origin == Origin.LOCAL or error.offender is None:
+            self._listener.failed(sent.probe, _local_error(error, self._request.destination))
+        elif self._is_local_failure(error):
+            self._listener.failed(sent.probe, _no_neighbour(self._request.destination))
+        else:
+            objects = quoted_extensions(quote, error, self._quote_header_bytes)
+            kind = kind_of(self._request.family, error.icmp_type)
+            code = code_of(self._request.family, error.icmp_type, error.code)
+            self._respond(sent, error.offender, kind, ancillary, code, objects)
+
+    def _is_local_failure(self, error: QueuedError) -> bool:
+        """Whether our own kernel sent the error, since nobody answers on the link for the route."""
+        return (
+            error.offender != self._request.destination
+            and error.errno == errno.EHOSTUNREACH
+            and error.icmp_type == NUMBERS[self._request.family].unreachable
+            and _is_own_address(self._request.family, error.offender or "")
+        )
+
+    def _answer(self, data: bytes, ancillary: Ancillary, address: tuple[str, int]) -> None:
+        sent = None
+        if _same_host(address[0], self._request.destination):
+            sent = self._pending.take(self._wire.answered(data, address[1]), address[1])
+        if sent is None:
+            self._listener.unmatched()
+        else:
+            self._respond(sent, self._request.destination, self._wire.answer_kind, ancillary)
+
+    def _respond(
+        self,
+        sent: Sent,
+        address: str,
+        kind: Kind,
+        ancillary: Ancillary,
+        code: int | None = None,
+        extensions: tuple[ExtensionObject, ...] = (),
+    ) -> None:
+        now, received = time.time_ns(), ancillary.stamp
+        self._listener.responded(
+            Response(
+                sent.probe,
+                address,
+                kind,
+                round_trip(sent, received, now, time.monotonic_ns()),
+                (received or now) / 1e9,
+                code,
+                ancillary.ttl,
+                extensions,
+                self._reached(address, kind, code),
+            )
+        )
+
+    def _reached(self, address: str, kind: Kind, code: int | None) -> bool:
+        if address != self._request.destination or kind is Kind.TIME_EXCEEDED:
+            return False
+        return (
+            kind is not Kind.UNREACHABLE or code == NUMBERS[self._request.family].port_unreachable
+        )
+
+
+def round_trip(sent: Sent, received: int | None, now: int, monotonic: int) -> float:
+    """Seconds from sending to receiving, by kernel stamps where there are both.
+
+    Stamps are wall-clock time. Where that clock was set in between (its distance from the monotonic
+    clock differs from the one at sending), or the stamps contradict the order of events, the
+    monotonic clock decides, read by this process before sending and after receiving.
+    """
+    step = (now - monotonic) - (sent.wall_ns - sent.monotonic_ns)
+    elapsed = monotonic - sent.monotonic_ns
+    if received is not None and abs(step) < _CLOCK_STEP_NS + elapsed // 1000:
+        rtt = received - (sent.stamp_ns or sent.wall_ns)
+        if 0 <= rtt <= elapsed + _CLOCK_STEP_NS:
+            return rtt / 1e9
+    return elapsed / 1e9
+
+
+def open_socket(request: SocketRequest, protocol: int, local_port: int = 0) -> socket.socket:
+    """A bound, non-blocking datagram socket with all that the engine needs switched on.
+
+    Raises `OSError` as the kernel does.
+    """
+    inet = socket.AF_INET if request.family is Family.IPV4 else socket.AF_INET6
+    options = OPTIONS[request.family]
+    sock = socket.socket(inet, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        for number in (options.receive_errors, options.receive_ttl):
+            sock.setsockopt(options.level, number, 1)
+        try:
+            sock.setsockopt(options.level, options.receive_extensions, 1)
+        except OSError as error:
+            # Linux before 5.9: probing works, MPLS labels are not to be had.
+            if error.errno != errno.ENOPROTOOPT:
+                raise
+        sock.setsockopt(options.level, options.mtu_discover, 0)
+        if request.dscp:
+            sock.setsockopt(options.level, options.traffic_class, request.dscp << 2)
+        if request.interface:
+            name = request.interface.encode() + b"\0"
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
+        any_address = "0.0.0.0" if request.family is Family.IPV4 else "::"
+        sock.bind((request.source or any_address, local_port))
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _same_host(found: str, wanted: str) -> bool:
+    return found == wanted or found.partition("%")[0] == wanted
+
+
+def _is_own_address(family: Family, address: str) -> bool:
+    inet = socket.AF_INET if family is Family.IPV4 else socket.AF_INET6
+    try:
+        with socket.socket(inet, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _send_error(error: OSError, destination: str) -> ProbeError:
+    message = f"cannot send to {destination}: {error.strerror}"
+    if error.errno in _BLOCKED:
+        return SendBlocked(message)
+    if error.errno in _NO_ROUTE:
+        return ProbeError(ErrorReason.UNREACHABLE_NETWORK, message)
+    if error.errno in _FORBIDDEN:
+        return ProbeError(ErrorReason.PERMISSION, message)
+    return ProbeError(ErrorReason.SEND, message)
+
+
+def _local_error(error: QueuedError, destination: str) -> ProbeError:
+    return _send_error(OSError(error.errno, errno.errorcode.get(error.errno, "?")), destination)
+
+
+def _no_neighbour(destination: str) -> ProbeError:
+    message = f"cannot send to {destination}: the next hop does not answer on its link"
+    return ProbeError(ErrorReason.UNREACHABLE_NETWORK, message)

@@ -1,0 +1,129 @@
+"""Pure encoding of probes: which bytes go out, and which probe a quote or an answer belongs to.
+
+Every payload starts with two bytes that the sequence number needs, then a cookie that a stranger
+cannot guess, then words that say who is asking.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Protocol as Interface
+
+from exporter import __version__
+from exporter.model import Family, Kind
+from exporter.sockets.icmp import ECHO_HEADER_BYTES, NUMBERS
+
+COOKIE_BYTES = 8
+UDP_BASE_PORT = 33434
+_UDP_HEADER_BYTES = 8
+_DEFAULT_PACKET_BYTES = {Family.IPV4: 84, Family.IPV6: 104}
+_WORDS = f"ftr-exporter/{__version__} traceroute probe ".encode()
+_ECHO = struct.Struct("!BBHHH")
+_NUMBER = struct.Struct("!H")
+
+
+class Wire(Interface):
+    """The bytes of one way to probe. Sequence numbers are 16 bits wide."""
+
+    def encode(self, sequence: int, ttl: int) -> tuple[bytes, int]:
+        """Payload to hand to the kernel and destination port (0 where there are no ports)."""
+        ...
+
+    def quoted(self, payload: bytes, port: int) -> int | None:
+        """Sequence number of the probe that an ICMP error quotes; None if it is not ours.
+
+        -1 says that it is ours but the quote is too short to tell more than its port.
+        """
+        ...
+
+    def answered(self, payload: bytes, port: int) -> int | None:
+        """The same for what the destination itself sent back."""
+        ...
+
+    @property
+    def answer_kind(self) -> Kind:
+        """What an answer of the destination is."""
+        ...
+
+
+def _body(family: Family, packet_size: int | None, cookie: bytes) -> bytes:
+    """What stands behind the first two bytes of a payload."""
+    size = packet_size or _DEFAULT_PACKET_BYTES[family]
+    room = max(0, size - NUMBERS[family].ip_header_bytes - _UDP_HEADER_BYTES - _NUMBER.size)
+    words = _WORDS * (room // len(_WORDS) + 1)
+    return (cookie + words)[:room]
+
+
+class EchoWire:
+    """ICMP echo of a constant flow: id and checksum never change (RFC 792, RFC 4443).
+
+    The first two payload bytes are the complement of the sequence number, so that their sum, and
+    with it the checksum, is the same for every probe. The kernel fills in id and checksum.
+    """
+
+    answer_kind = Kind.ECHO_REPLY
+
+    def __init__(self, family: Family, packet_size: int | None, cookie: bytes) -> None:
+        self._numbers = NUMBERS[family]
+        self._body = _body(family, packet_size, cookie)
+
+    def encode(self, sequence: int, ttl: int) -> tuple[bytes, int]:
+        """See `Wire`; the port is 0."""
+        header = _ECHO.pack(self._numbers.echo_request, 0, 0, 0, sequence)
+        return header + _NUMBER.pack(~sequence & 0xFFFF) + self._body, 0
+
+    def quoted(self, payload: bytes, port: int) -> int | None:
+        """See `Wire`: the quoted ICMP header always holds the sequence number."""
+        return self._sequence(payload, self._numbers.echo_request)
+
+    def answered(self, payload: bytes, port: int) -> int | None:
+        """See `Wire`: an echo reply must return the whole payload."""
+        if len(payload) != ECHO_HEADER_BYTES + _NUMBER.size + len(self._body):
+            return None
+        return self._sequence(payload, self._numbers.echo_reply)
+
+    def _sequence(self, payload: bytes, icmp_type: int) -> int | None:
+        if len(payload) < ECHO_HEADER_BYTES or payload[0] != icmp_type:
+            return None
+        (sequence,) = _NUMBER.unpack_from(payload, 6)
+        rest = payload[ECHO_HEADER_BYTES : ECHO_HEADER_BYTES + _NUMBER.size + COOKIE_BYTES]
+        ours = (_NUMBER.pack(~sequence & 0xFFFF) + self._body)[: len(rest)]
+        return int(sequence) if rest == ours else None
+
+
+class UdpWire:
+    """UDP datagrams with one destination port for each TTL, or one port for all where given.
+
+    A flow keeps its ports from cycle to cycle. The payload carries the sequence number and its
+    complement-free cookie; where a router quotes no payload, the port alone tells the TTL.
+    """
+
+    answer_kind = Kind.DATAGRAM
+
+    def __init__(
+        self, family: Family, packet_size: int | None, cookie: bytes, port: int | None
+    ) -> None:
+        self._body = _body(family, packet_size, cookie)
+        self._port = port
+
+    def encode(self, sequence: int, ttl: int) -> tuple[bytes, int]:
+        """See `Wire`."""
+        port = self._port or UDP_BASE_PORT + ttl - 1
+        return _NUMBER.pack(sequence) + self._body, port
+
+    def quoted(self, payload: bytes, port: int) -> int | None:
+        """See `Wire`; where no payload came back, a port of its own still tells the TTL."""
+        if len(payload) < _NUMBER.size + COOKIE_BYTES:
+            return None if self._port else -1
+        return self._sequence(payload)
+
+    def answered(self, payload: bytes, port: int) -> int | None:
+        """See `Wire`; a service answers with bytes of its own, so that only the port counts."""
+        sequence = self._sequence(payload) if len(payload) >= _NUMBER.size + COOKIE_BYTES else None
+        return -1 if sequence is None else sequence
+
+    def _sequence(self, payload: bytes) -> int | None:
+        if payload[2 : 2 + COOKIE_BYTES] != self._body[:COOKIE_BYTES]:
+            return None
+        (sequence,) = _NUMBER.unpack_from(payload)
+        return int(sequence)
