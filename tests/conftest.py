@@ -1,0 +1,48 @@
+"""Moves the whole test run into a network namespace of its own, and hands out labs.
+
+This happens before any test module is imported: every socket of every test, and everything that
+a test starts, then lives on a loopback that leads nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.lab import namespace
+from tests.lab.lab import Lab
+from tests.lab.world import World
+
+LabFactory = Callable[..., Lab]
+
+try:
+    namespace.enter()
+except namespace.NamespaceUnavailable as error:
+    WHY_NO_LAB = str(error)
+else:
+    WHY_NO_LAB = ""
+
+
+def pytest_report_header() -> str:
+    """Say where the tests run."""
+    return f"lab: {WHY_NO_LAB or 'in a network namespace of its own'}"
+
+
+@pytest.fixture
+def lab_factory() -> Iterator[LabFactory]:
+    """Make labs, one after the other: `lab_factory(world, ping_sockets=True)`.
+
+    Skips where this user can have no namespace.
+    """
+    if WHY_NO_LAB:
+        pytest.skip(WHY_NO_LAB)
+    with ExitStack() as labs:
+
+        def make(world: str | Path | World, *, ping_sockets: bool = True) -> Lab:
+            labs.close()
+            return labs.enter_context(Lab(world, ping_sockets=ping_sockets))
+
+        yield make
