@@ -1,4 +1,4 @@
-"""Starts the cycles of all targets: one loop, phases spread over the interval, no overlap, no drift.
+"""Starts the cycles of all targets: one loop, spread phases, no overlap, no drift.
 
 A job's phase comes from its name, so that it is the same after a restart and the load of many jobs
 is even. The first cycle of each comes early, within the warm-up, so that a new daemon soon has
