@@ -13,7 +13,8 @@ In a test (`lab_factory` is a fixture of `tests/conftest.py`, a world's name is 
         assert truth.only(target="web", ttl=1).addresses == ("198.51.100.1",)
 
 One lab at a time: it owns the links `lab0` and `lab1` of the namespace. `popen` and `run` start
-programs without any privilege. By hand: `python -m tests.lab WORLD.yaml [COMMAND...]`.
+programs without any privilege, which may read and write files in `lab.shared`. By hand:
+`python -m tests.lab WORLD.yaml [COMMAND...]`.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class Lab:
         self._directory = tempfile.TemporaryDirectory(prefix="ftr-lab-")
         self.directory = Path(self._directory.name)
         self.directory.chmod(0o711)
+        self.shared.mkdir()
+        self.shared.chmod(0o777)
         try:
             self.allow_ping_sockets(self._ping_sockets)
             link.lay(self.world)
@@ -137,6 +140,11 @@ class Lab:
     def control_path(self) -> Path:
         """The socket for commands, see `control.py`."""
         return self.directory / "control"
+
+    @property
+    def shared(self) -> Path:
+        """A directory where programs without privilege may read and write; gone with the lab."""
+        return self.directory / "shared"
 
     def stop(self) -> None:
         """End the simulator; the network is silent from then on. Raises `ControlError`."""
