@@ -1,0 +1,1 @@
+"""Names and origins of addresses, for labels: found in the background, served at once."""
