@@ -1,0 +1,35 @@
+"""All that the metrics, the API and the page show of one target over one address family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exporter.model import Family, HostInfo, Protocol, Trace
+from exporter.path import Path
+from exporter.settings import Target
+from exporter.tally import Tally
+
+Key = tuple[str, Family]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The outcome of the latest cycle, and the counters since the start.
+
+    `protocol` is the one spoken. `trace` is None before the first cycle has ended. `infos` covers
+    the addresses of the trace and of the path, as far as anything is known of them.
+    """
+
+    target: Target
+    family: Family
+    protocol: Protocol
+    trace: Trace | None
+    path: Path
+    infos: Mapping[str, HostInfo]
+    tally: Tally
+
+    @property
+    def key(self) -> Key:
+        """Name of the target and family: at most one view exists for each."""
+        return self.target.name, self.family
