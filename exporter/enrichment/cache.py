@@ -73,6 +73,7 @@ class Source(Generic[Key, Value]):
 
     `fetch` raises `LookupFailed` where it cannot tell. `done` is called after each look-up,
     `observe` with its result (`ok`, `negative`, or that of the failure) and its seconds.
+    `urgent` look-ups are few, and much waits for each.
     """
 
     fetch: Callable[[Key], Awaitable[Found[Value]]]
@@ -81,6 +82,7 @@ class Source(Generic[Key, Value]):
     pool: Pool
     breaker: Breaker
     clock: Callable[[], float]
+    urgent: bool = False
 
 
 class Cache(Generic[Key, Value]):
@@ -127,7 +129,7 @@ class Cache(Generic[Key, Value]):
         source = self._source
         if source.breaker.paused:
             entry.fresh_until = source.breaker.paused_until
-        elif source.pool.submit(partial(self._look_up, key, entry)):
+        elif source.pool.submit(partial(self._look_up, key, entry), urgent=source.urgent):
             entry.in_flight = True
         else:
             entry.fresh_until = source.clock() + self._lifetimes.refused

@@ -131,9 +131,11 @@ class Enricher:
         fetch: Callable[[Key], Awaitable[Found[Value]]],
         done: Callable[[Key], None],
         breaker: Breaker,
+        *,
+        urgent: bool = False,
     ) -> Cache[Key, Value]:
         observe = partial(self._observe, kind)
-        source = Source(fetch, done, observe, self._pool, breaker, self._clock)
+        source = Source(fetch, done, observe, self._pool, breaker, self._clock, urgent)
         return Cache(source, limit=self._limit, lifetimes=self._lifetimes)
 
     def _add_origins(self, settings: EnrichmentSettings, resolver: Resolver) -> None:
@@ -147,7 +149,8 @@ class Enricher:
             fetch = partial(find_origin, resolver)
             self._origins = self._cache("asn", fetch, self._refresh, breaker)
             fetch_name = partial(find_as_name, resolver)
-            self._as_names = self._cache("as_name", fetch_name, self._named, breaker)
+            named = self._named
+            self._as_names = self._cache("as_name", fetch_name, named, breaker, urgent=True)
 
     def _first(self, address: str) -> HostInfo:
         canonical = canonical_any(address)

@@ -19,11 +19,17 @@ class Pool:
         self._waiting: deque[Job] = deque()
         self._closed = False
 
-    def submit(self, job: Job) -> bool:
-        """Run a job as soon as there is room. False where too many wait, or after `close`."""
+    def submit(self, job: Job, *, urgent: bool = False) -> bool:
+        """Run a job as soon as there is room. False where too many wait, or after `close`.
+
+        An urgent job does not queue behind the others.
+        """
         if self._closed or len(self._waiting) >= self._backlog:
             return False
-        self._waiting.append(job)
+        if urgent:
+            self._waiting.appendleft(job)
+        else:
+            self._waiting.append(job)
         self._fill()
         return True
 
