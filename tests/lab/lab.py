@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -148,7 +149,8 @@ class Lab:
 
     def stop(self) -> None:
         """End the simulator; the network is silent from then on. Raises `ControlError`."""
-        if self._simulator.poll() is None:
+        # Where it is dead already, its exit status says more than the broken connection.
+        with suppress(ControlError):
             self._client.command(stop=True)
         self._client.close()
         if self._simulator.wait() != 0:
