@@ -91,7 +91,7 @@ def _text(parse: Callable[[object], object], allowed: str, **schema: Any) -> Rul
 HOST: Final = _text(hosts.parse_host, "a host name or an IP address", maxLength=254)
 SOURCE: Final = _text(hosts.parse_address, "an IP address of this machine")
 NAME_SERVER: Final = _text(hosts.parse_name_server, "an IP address")
-NAME: Final = _text(values.parse_name, "a text of 1 to 255 printable characters", maxLength=255)
+NAME: Final = _text(values.parse_name, "text of 1 to 255 printable characters", maxLength=255)
 ALLOWED_HOST: Final = _text(
     hosts.parse_allowed, "an IP address, a network, a host name, or a pattern as *.example.net"
 )
@@ -105,7 +105,7 @@ FILE: Final = _text(hosts.text_of, "the path of a file")
 _RESERVED: Final = "|".join(sorted(values.RESERVED_LABELS))
 LABEL_NAME: Final = _text(
     values.parse_label_name,
-    "letters, digits and underscores, no digit in front, and no name that is reserved",
+    "a name of letters, digits and underscores, no digit in front, that is not reserved",
     pattern=f"^(?!__)(?!(?:{_RESERVED})$){values.LABEL_NAME}$",
 )
 LABEL_VALUE: Final = Rule(

@@ -1,0 +1,96 @@
+"""`ftr-exporter check`: every fault of every file, or what each of them will do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TextIO
+
+from exporter.config import load_config
+from exporter.config.shown import shown
+from exporter.errors import ConfigError
+from exporter.model import FamilyChoice, Protocol
+from exporter.settings import Config, Module, Target
+
+ASSUMED_HOPS: Final = 12
+_SERIES_PER_HOP: Final = 13
+_SERIES_PER_TRACE: Final = 32
+_HISTOGRAM_EXTRA: Final = 3
+
+
+def check(files: Sequence[str], out: TextIO, err: TextIO) -> int:
+    """Write faults to `err` and summaries to `out`. Returns the exit status: 1 for any fault."""
+    status = 0
+    for file in files:
+        try:
+            config = load_config(file)
+        except ConfigError as error:
+            status = 1
+            count = len(error.faults)
+            end = f"{error.faults[0].file}: {count} fault{'s' if count != 1 else ''}"
+            _print([*map(str, error.faults), end], err)
+        else:
+            _print(summary(file, config), out)
+    return status
+
+
+def _print(lines: Iterable[str], stream: TextIO) -> None:
+    """Write lines, escaping what the stream's encoding does not know."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    for line in lines:
+        stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def summary(file: str, config: Config) -> Iterator[str]:
+    """Say in lines what a configuration will do."""
+    targets = config.targets
+    yield f"{shown(file, 4096)}: valid"
+    yield f"  targets   {len(targets)}" + _breakdown(targets)
+    yield "  modules   " + ", ".join(shown(name) for name, _ in config.modules)
+    more = len(config.target_files) + len(config.target_urls)
+    if more:
+        yield f"  more      {more} file patterns and URLs list targets that are not counted here"
+    rate = sum(probes_per_second(target.module) for target in targets)
+    limit = config.limits.probes_per_second
+    yield f"  probes    about {rate:.1f} per second{_verdict(rate, limit)}"
+    most = config.limits.series_per_target
+    series = sum(min(series_of(target.module), most) for target in targets)
+    yield f"  series    about {series}"
+    yield f"  (estimated for paths of {ASSUMED_HOPS} hops)"
+
+
+def _verdict(rate: float, limit: float) -> str:
+    if rate <= limit:
+        return f", of {limit:g} allowed"
+    return f": more than limits.probes_per_second allows ({limit:g}); cycles will be skipped"
+
+
+def _breakdown(targets: Sequence[Target]) -> str:
+    parts = []
+    for what in (Protocol, FamilyChoice):
+        attribute = "protocol" if what is Protocol else "family"
+        counts = Counter(str(getattr(target.module, attribute)) for target in targets)
+        parts += [
+            f"{attribute} " + ", ".join(f"{name} {count}" for name, count in counts.most_common())
+        ]
+    return f" ({'; '.join(parts)})" if targets else ""
+
+
+def _hops(module: Module) -> int:
+    return max(1, min(ASSUMED_HOPS, module.max_hops) - module.first_hop + 1)
+
+
+def _traces(module: Module) -> int:
+    return 2 if module.family is FamilyChoice.BOTH else 1
+
+
+def probes_per_second(module: Module) -> float:
+    """Estimate the probes per second of one target."""
+    return _traces(module) * _hops(module) * module.probes * module.flows / module.interval
+
+
+def series_of(module: Module) -> int:
+    """Estimate the time series of one target."""
+    histogram = len(module.rtt_buckets) + _HISTOGRAM_EXTRA
+    per_hop = _SERIES_PER_HOP + (histogram if module.hop_histograms else 0)
+    return _traces(module) * (_hops(module) * per_hop + _SERIES_PER_TRACE + histogram)
