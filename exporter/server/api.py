@@ -1,0 +1,110 @@
+"""The JSON of `/api/v1`: targets in short, and one target with its latest traces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from exporter.jsonform import rfc3339, trace_json
+from exporter.model import Trace
+from exporter.path import as_path
+from exporter.server.source import TargetState
+from exporter.view import View
+from exporter.words import errors_in_words
+
+_MEASURED = (
+    "address",
+    "backend",
+    "reached",
+    "stop_reason",
+    "rtt_seconds",
+    "loss_ratio",
+    "hops",
+    "last_trace_at",
+)
+
+
+def encode(form: object) -> bytes:
+    """JSON as UTF-8, compact; lone surrogates, which UTF-8 cannot hold, stay escaped."""
+    text = json.dumps(form, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(form, separators=(",", ":")).encode()
+
+
+def list_pieces(states: Iterable[TargetState]) -> Iterator[bytes]:
+    """`{"targets": [...]}` in pieces, one target each, so that ten thousand stall nobody."""
+    separator = b""
+    yield b'{"targets":['
+    for state in states:
+        yield separator + encode(state_json(state))
+        separator = b","
+    yield b"]}\n"
+
+
+def state_json(state: TargetState) -> dict[str, object]:
+    """A target in short: what it is, and how it is over each family."""
+    return {**_head(state), "families": [view_json(view) for view in state.views]}
+
+
+def target_json(state: TargetState) -> dict[str, object]:
+    """A target in full: to the short form come, for each family, the path and the trace."""
+    families = [{**view_json(view), **_detail(view)} for view in state.views]
+    return {**_head(state), "families": families}
+
+
+def view_json(view: View) -> dict[str, object]:
+    """How a target is over one family; what is unknown, as before the first cycle, is null."""
+    form: dict[str, object] = {"family": view.family.value, "protocol": view.protocol.value}
+    trace = view.trace
+    if trace is None:
+        return form | dict.fromkeys(_MEASURED) | {"as_path": [], "errors": []}
+    return form | {
+        "address": trace.address,
+        "backend": trace.backend or None,
+        "reached": trace.reached,
+        "stop_reason": trace.stop_reason.value,
+        "rtt_seconds": mean_rtt(trace),
+        "loss_ratio": loss(trace),
+        "hops": trace.path_hops,
+        "last_trace_at": rfc3339(trace.started_at),
+        "as_path": list(as_path(view.path, view.infos)),
+        "errors": errors_in_words(trace),
+    }
+
+
+def mean_rtt(trace: Trace) -> float | None:
+    """Mean round trip to the destination in seconds; None where it never answered."""
+    rtts = trace.destination_rtts
+    return round(sum(rtts) / len(rtts), 9) if rtts else None
+
+
+def loss(trace: Trace) -> float | None:
+    """End-to-end loss from 0 to 1; None where nothing could be sent."""
+    if not trace.destination_sent:
+        return None
+    return round(trace.destination_lost / trace.destination_sent, 6)
+
+
+def _head(state: TargetState) -> dict[str, object]:
+    target = state.target
+    upcoming = state.next_cycle_at
+    return {
+        "name": target.name,
+        "host": target.host,
+        "labels": dict(target.labels),
+        "interval_seconds": target.module.interval,
+        "next_cycle_at": None if upcoming is None else rfc3339(upcoming),
+    }
+
+
+def _detail(view: View) -> dict[str, object]:
+    trace = view.trace
+    if trace is not None:
+        name = view.target.name
+        return {
+            "path": list(view.path),
+            "trace": trace_json(trace, view.infos, target=name, path=view.path),
+        }
+    return {"path": list(view.path), "trace": None}

@@ -1,0 +1,41 @@
+"""One HTTP connection: aiohttp's, but calm about strangers and with our headers on errors."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_request import BaseRequest
+
+from exporter.server.secure import secure
+
+
+class Connection(web.RequestHandler):
+    """A request that is no HTTP is the client's fault: 400, and a line at debug level at most.
+
+    aiohttp logs each with a traceback, which lets anyone fill a log, and names its version.
+    """
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what no handler could. Raises `ConnectionError` where an answer has begun."""
+        if isinstance(exc, ConnectionError):
+            raise exc
+        if isinstance(exc, HttpProcessingError):
+            self.logger.debug("malformed request from %s: %s", request.remote, exc)
+            text = "400: malformed request\n"
+        else:
+            self.log_exception("error on %s %s", request.method, request.path, exc_info=exc)
+            text = f"{status}: internal error\n"
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has already begun")
+        response = web.Response(status=status, text=text)
+        response.force_close()
+        secure(response)
+        return response

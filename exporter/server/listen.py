@@ -1,0 +1,83 @@
+"""Serving: an application on listening sockets, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from exporter.server.address import ListenError
+from exporter.server.bind import BACKLOG, Bound, bind_all
+from exporter.server.connection import Connection
+
+__all__ = ["ListenError", "Running", "start_server"]
+
+KEEPALIVE = 125.0
+"""Seconds that a connection may stay without a whole request: longer than a scrape interval."""
+
+_logger = logging.getLogger("exporter.server")
+
+
+class Running:
+    """A server that accepts connections. `addresses` are those really bound."""
+
+    def __init__(
+        self, runner: web.AppRunner, bound: list[Bound], servers: list[asyncio.Server]
+    ) -> None:
+        self.addresses = tuple(each.address for each in bound)
+        self._runner = runner
+        self._bound = bound
+        self._servers = servers
+
+    async def stop(self, grace: float = 3.0) -> None:
+        """Accept nothing more, let answers under way end for `grace` seconds, close the rest."""
+        for server in self._servers:
+            server.close()
+        for each in self._bound:
+            each.close()
+        connections = self._runner.server
+        if connections is not None:
+            await asyncio.sleep(0)
+            connections.pre_shutdown()
+            await self._runner.shutdown()
+            await connections.shutdown(grace)
+        await self._runner.cleanup()
+
+
+async def start_server(app: web.Application, addresses: Sequence[str]) -> Running:
+    """Serve `app` on every address. Raises `ListenError`, and then nothing stays bound.
+
+    `:PORT` means all interfaces over IPv4 and IPv6, `unix:PATH` a socket file; port 0 lets the
+    kernel choose.
+    """
+    bound = await bind_all(addresses)
+    runner = web.AppRunner(app, access_log=None)
+    servers: list[asyncio.Server] = []
+    try:
+        await runner.setup()
+        loop = asyncio.get_running_loop()
+        manager = runner.server
+        assert manager is not None
+
+        def connection() -> Connection:
+            return Connection(
+                manager,
+                loop=loop,
+                keepalive_timeout=KEEPALIVE,
+                logger=_logger,
+                access_log=None,  # type: ignore[arg-type] # aiohttp documents None as "off"
+            )
+
+        for each in bound:
+            if each.sock.family == getattr(socket, "AF_UNIX", None):
+                serve = loop.create_unix_server(connection, sock=each.sock, backlog=BACKLOG)
+            else:
+                serve = loop.create_server(connection, sock=each.sock, backlog=BACKLOG)
+            servers.append(await serve)
+    except BaseException:
+        await Running(runner, bound, servers).stop(0)
+        raise
+    return Running(runner, bound, servers)

@@ -1,0 +1,47 @@
+"""What the HTTP server wants to know of the daemon, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol as Interface
+
+from exporter.settings import Target
+from exporter.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """A target and its latest measurements, one `View` for each family.
+
+    `next_cycle_at` is wall-clock time in seconds since the epoch; None where none is planned.
+    """
+
+    target: Target
+    views: tuple[View, ...] = ()
+    next_cycle_at: float | None = None
+
+
+class Source(Interface):
+    """The daemon, as the server sees it. Called from the event loop; answers at once."""
+
+    def is_ready(self) -> bool:
+        """Whether the configuration is loaded and the schedule runs."""
+        ...
+
+    def metrics_chunks(
+        self,
+        targets: Collection[str] | None,
+        names: Collection[str] | None,
+        openmetrics: bool,
+    ) -> list[bytes]:
+        """The exposition in pieces, of these targets and metric families (None: of all)."""
+        ...
+
+    def targets(self) -> Sequence[TargetState]:
+        """Every target, in the order of the configuration."""
+        ...
+
+    def target(self, name: str) -> TargetState | None:
+        """One target by its name, None where there is none."""
+        ...
