@@ -129,7 +129,8 @@ class Trace:
 
     `destination_sent` and `destination_lost` count end to end, one probe a round.
     `code` is the ICMP code where the reason to stop is `unreachable`.
-    `errors` holds what failed locally, with how often: those probes count as neither sent nor lost.
+    `errors` holds what failed locally, with how often: those probes count as neither sent nor lost;
+    `message` says in words what the latest failure was.
     """
 
     host: str
@@ -145,6 +146,7 @@ class Trace:
     destination_sent: int = 0
     destination_rtts: tuple[float, ...] = ()
     errors: tuple[tuple[str, int], ...] = ()
+    message: str | None = None
 
     @property
     def reached(self) -> bool:

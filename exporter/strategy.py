@@ -23,7 +23,7 @@ HERE = 3.0
 NEAR = 10.0
 """Patience with a hop behind which nothing answered yet, in multiples of the RTT before it."""
 FAR_SECONDS = 1.0
-"""The least patience with such a hop: the next link may cross an ocean."""
+"""The least patience with such a hop at first sight: the next link may cross an ocean."""
 _DOUBTS = 2
 
 
@@ -255,7 +255,8 @@ class TraceState:
         if behind is not None or own:
             wait = HERE * max(before, behind or 0.0, own)
         else:
-            wait = max(FAR_SECONDS, NEAR * before) if before else self._plan.timeout
+            first_look = FAR_SECONDS if self._length is None else 0.0
+            wait = max(first_look, NEAR * before) if before else self._plan.timeout
         return min(max(wait, self._plan.patience), self._plan.timeout)
 
     # -- what came of it ----------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import select
 import socket
 import struct
 import time
@@ -36,7 +37,8 @@ _RECEIVE_BUFFER = 1 << 20
 _DATA_BYTES = 2048
 _CONTROL_BYTES = 512
 _ITEMS_PER_WAKE_UP = 256
-_SEND_TRIES = 16
+_SEND_TRIES = 1000
+_TRIES_UNLESS_ANSWERS_POUR_IN = 4
 _CLOCK_STEP_NS = 1_000_000
 _BLOCKED = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
@@ -85,17 +87,25 @@ class LinuxDatagramSocket:
         payload, port = self._wire.encode(sequence, probe.ttl)
         address = (self._request.destination, port)
         control = self._ttl_messages.get(probe.ttl) or self._ttl_message(probe.ttl)
-        for tries_left in reversed(range(_SEND_TRIES)):
+        for number in range(_SEND_TRIES):
             sent = Sent(probe, port, time.time_ns(), time.monotonic_ns())
             try:
                 self._socket.sendmsg([payload], control, 0, address)
             except OSError as error:
                 self._restart_stamps()
-                if error.errno in _BLOCKED or not tries_left:
+                if error.errno in _BLOCKED or not self._may_be_pending(number):
                     raise _send_error(error, self._request.destination) from error
             else:
                 self._pending.add(sequence, sent)
                 return
+
+    def _may_be_pending(self, number: int) -> bool:
+        """Whether failure `number` in a row may stem from answers and not from the probe itself."""
+        if number < _TRIES_UNLESS_ANSWERS_POUR_IN:
+            return True
+        poll = select.poll()
+        poll.register(self._socket.fileno(), 0)
+        return bool(poll.poll(0)) and number + 1 < _SEND_TRIES
 
     def close(self) -> None:
         """See `ProbeSocket`."""

@@ -1,0 +1,176 @@
+"""The daemon put together: who gets what, who lives how long, and what is said about it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+
+from exporter.enrichment.enricher import Enricher
+from exporter.measure import Services, TargetMonitor
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.own import OwnMetrics
+from exporter.model import Family
+from exporter.pacer import Pacer
+from exporter.resolver import Resolver
+from exporter.scheduler import Scheduler
+from exporter.server import make_app
+from exporter.server.listen import start_server
+from exporter.server.source import TargetState
+from exporter.settings import Config
+from exporter.sockets.factory import open_probe_socket
+from exporter.store import Store
+from exporter.tracer import ResponseCounts
+from exporter.view import View
+
+log = structlog.get_logger("daemon")
+
+_PROBES_OF_A_FIRST_TRACE = 40
+_STOP_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says beside the configuration."""
+
+    listen: tuple[str, ...] = (":10334",)
+    telemetry_path: str = "/metrics"
+
+
+class Daemon:
+    """All parts, wired; a `Source` for the server. Make it inside a running event loop."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._counts = ResponseCounts()
+        self.own = OwnMetrics(self._counts)
+        self._exposition = Exposition(config.limits.series_per_target, self.own)
+        resolver = Resolver(config.resolver)
+        self._enricher = Enricher(
+            config.enrichment, resolver, on_update=self._address_known, observe=self.own.lookup
+        )
+        self.own.cache_entries = self._enricher.entries
+        self._store = Store(self._enricher.info, self._exposition.update, self._exposition.remove)
+        self._pacer = Pacer(config.limits.probes_per_second)
+        self._states: dict[tuple[str, Family], tuple[str, str | None]] = {}
+        services = Services(
+            resolve=resolver.addresses,
+            open_socket=open_probe_socket,
+            pacer=self._pacer,
+            counts=self._counts,
+            info=self._enricher.info,
+            recorded=self.own.response_recorded,
+            publish=self._publish,
+            withdraw=self._store.withdraw,
+        )
+        self._monitors = [TargetMonitor(target, services) for target in config.targets]
+        self._targets = {target.name: target for target in config.targets}
+        self._scheduler = Scheduler(
+            config.limits.concurrent_traces, self._warm_up(), self.own.scheduler_lag
+        )
+        self._ready = False
+
+    async def run(self, options: Options, stop: asyncio.Event) -> None:
+        """Serve and measure until `stop` is set. Raises `ListenError`."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._close)
+            self.own.set_targets(len(self._monitors))
+            self.own.config_loaded(ok=True, wall_time=time.time())
+            app = make_app(self, telemetry_path=options.telemetry_path)
+            server = await start_server(app, options.listen)
+            stack.push_async_callback(server.stop, _STOP_SECONDS)
+            log.info("server.listening", addresses=list(server.addresses))
+            self._scheduler.add(self._monitors)
+            schedule = asyncio.create_task(self._scheduler.run(), name="schedule")
+            stack.push_async_callback(_cancelled, schedule)
+            self._ready = True
+            log.info("daemon.ready", targets=len(self._monitors))
+            await stop.wait()
+            log.info("daemon.stopping")
+
+    # -- what the server asks ---------------------------------------------------------------
+
+    def is_ready(self) -> bool:
+        """See `Source`."""
+        return self._ready
+
+    def metrics_chunks(
+        self, targets: Collection[str] | None, names: Collection[str] | None, openmetrics: bool
+    ) -> list[bytes]:
+        """See `Source`."""
+        return self._exposition.chunks(targets, names, openmetrics)
+
+    def targets(self) -> Sequence[TargetState]:
+        """See `Source`."""
+        return [
+            TargetState(target, self._store.views(name)) for name, target in self._targets.items()
+        ]
+
+    def target(self, name: str) -> TargetState | None:
+        """See `Source`."""
+        target = self._targets.get(name)
+        return None if target is None else TargetState(target, self._store.views(name))
+
+    # -- what happens ------------------------------------------------------------------------
+
+    def _warm_up(self) -> float:
+        """Seconds in which every target can have its first trace within the probe budget."""
+        probes = _PROBES_OF_A_FIRST_TRACE * len(self._config.targets)
+        return probes / self._config.limits.probes_per_second
+
+    def _address_known(self, address: str) -> None:
+        self._store.address_known(address)
+
+    def _publish(self, view: View) -> None:
+        self._store.publish(view)
+        trace = view.trace
+        if trace is None:
+            return
+        log.debug(
+            "trace.done",
+            target=view.target.name,
+            family=view.family.value,
+            address=trace.address,
+            stop_reason=trace.stop_reason.value,
+            hops=trace.path_hops,
+            seconds=round(trace.duration, 3),
+        )
+        state = (trace.errors[0][0] if trace.errors else trace.stop_reason.value, trace.address)
+        if self._states.get(view.key) != state:
+            self._states[view.key] = state
+            self._announce(view, state[0])
+
+    def _announce(self, view: View, state: str) -> None:
+        trace = view.trace
+        assert trace is not None
+        details = {"error": trace.message} if trace.message else {}
+        log.info(
+            "target.state",
+            target=view.target.name,
+            family=view.family.value,
+            protocol=view.protocol.value,
+            address=trace.address,
+            state=state,
+            **details,
+        )
+
+    async def _close(self) -> None:
+        self._ready = False
+        for monitor in self._monitors:
+            monitor.close()
+        self._pacer.close()
+        self._store.close()
+        await self._enricher.close()
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it has ended; its own error, if any, comes out."""
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass

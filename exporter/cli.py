@@ -1,0 +1,114 @@
+"""The command `ftr-exporter`: arguments in, exit status out. Imports only what a command needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from exporter import __version__
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+_EPILOG = """commands:
+  ftr-exporter trace HOST...   trace once and print every hop as it becomes known
+  ftr-exporter check FILE...   check configuration files
+  ftr-exporter sockets         show which ways to probe this user may use on this host
+"""
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; returns its exit status."""
+    command = arguments[0] if arguments else ""
+    try:
+        if command == "trace":
+            from exporter.cli_trace import main as trace
+
+            return trace(arguments[1:])
+        if command == "check":
+            return _check(arguments[1:])
+        if command == "sockets":
+            from exporter.cli_sockets import main as sockets
+
+            return sockets(arguments[1:])
+        return _daemon(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does; keep the interpreter from complaining.
+        sys.stderr.close()
+        return EXIT_OK
+
+
+def _check(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="ftr-exporter check", description="Check configuration files; report every fault."
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    options = parser.parse_args(arguments)
+    from exporter.cli_check import check
+
+    return check(options.files, sys.stdout, sys.stderr)
+
+
+def daemon_parser() -> argparse.ArgumentParser:
+    """The flags of the daemon, named as the official exporters name theirs."""
+    parser = argparse.ArgumentParser(
+        prog="ftr-exporter",
+        description="Trace the paths to many targets, always, and serve them to Prometheus.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        default="config.yaml",
+        metavar="FILE",
+        help="configuration (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        action="append",
+        metavar="ADDRESS",
+        help="address to listen on, as :10334, 127.0.0.1:0, [::1]:10334 or unix:/path; "
+        "repeatable (default: :10334)",
+    )
+    parser.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        default="/metrics",
+        metavar="PATH",
+        help="where metrics are served (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--log.level",
+        dest="log_level",
+        default="info",
+        choices=("debug", "info", "warning", "error"),
+        help="least severity to log (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--log.format",
+        dest="log_format",
+        default="logfmt",
+        choices=("logfmt", "json", "console"),
+        help="form of a log line (default: %(default)s)",
+    )
+    parser.add_argument("--version", action="version", version=f"ftr-exporter {__version__}")
+    return parser
+
+
+def _daemon(arguments: Sequence[str]) -> int:
+    options = daemon_parser().parse_args(arguments)
+    from exporter.service import serve
+
+    return serve(options)

@@ -1,0 +1,267 @@
+"""One target, cycle after cycle: resolve, keep a socket open, trace, publish what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from exporter.errors import ErrorReason, ProbeError, ResolveError
+from exporter.model import Family, FamilyChoice, HostInfo, Protocol, Response, StopReason, Trace
+from exporter.pacer import Pacer
+from exporter.path import follow
+from exporter.settings import Module, Target
+from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
+from exporter.strategy import Lesson, Plan, TraceState
+from exporter.tally import Tally
+from exporter.tracer import ResponseCounts, Tracer
+from exporter.view import View
+
+_PATIENCE_SECONDS = 0.5
+_ROUND_SPACING_SECONDS = 1.0
+
+Resolve = Callable[[str, Family], Awaitable[tuple[str, ...]]]
+Open = Callable[[SocketRequest, Listener], ProbeSocket]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all measurements share.
+
+    `info` gives what is known of an address and starts to look it up; `recorded` gets the seconds
+    from the kernel's receive stamp to now; `publish` takes the outcome of a cycle; `withdraw` ends
+    what was published under a key.
+    """
+
+    resolve: Resolve
+    open_socket: Open
+    pacer: Pacer
+    counts: ResponseCounts
+    info: Callable[[str], HostInfo]
+    recorded: Callable[[float], None]
+    publish: Callable[[View], None]
+    withdraw: Callable[[tuple[str, Family]], None]
+
+
+def plan_for(module: Module, lesson: Lesson) -> Plan:
+    """The plan of one cycle: rounds a second apart, but all within half of the interval."""
+    return Plan(
+        first_hop=module.first_hop,
+        max_hops=module.max_hops,
+        rounds=module.probes,
+        timeout=module.timeout,
+        patience=min(_PATIENCE_SECONDS, module.timeout),
+        spacing=min(_ROUND_SPACING_SECONDS, module.interval / (2 * module.probes)),
+        lesson=lesson,
+    )
+
+
+class PathMonitor:
+    """One target over one address family: its socket, what it learnt, and its counters."""
+
+    def __init__(self, target: Target, family: Family, services: Services) -> None:
+        self._target = target
+        self._family = family
+        self._services = services
+        self._tracer = Tracer(services.pacer, services.counts, self._on_response)
+        self._socket: ProbeSocket | None = None
+        self._address: str | None = None
+        self._lesson = Lesson()
+        self._seen: set[str] = set()
+        self._path: tuple[str | None, ...] = ()
+        self._trace: Trace | None = None
+        configured = target.module.protocol
+        self._protocol = Protocol.ICMP if configured is Protocol.AUTO else configured
+        self.tally = Tally(target.module)
+
+    async def run(self, addresses: tuple[str, ...]) -> None:
+        """Trace once and publish; of several addresses the one already traced stays the choice.
+
+        A socket that had errors is opened anew in the next cycle.
+        """
+        address = self._address if self._address in addresses else addresses[0]
+        if address != self._address:
+            self._forget_path()
+            self._address = address
+        started_at, started = time.time(), time.monotonic()
+        try:
+            socket = self._socket or self._open(address)
+        except ProbeError as error:
+            self.fail(error.reason, str(error))
+            return
+        state = await self._tracer.trace(socket, plan_for(self._target.module, self._lesson))
+        if not self._tracer.errors:
+            self._lesson = state.lesson()
+        else:
+            self.close()
+        self._publish(self._outcome(state, socket.backend, started_at, time.monotonic() - started))
+
+    def fail(self, reason: ErrorReason, message: str) -> None:
+        """Publish a cycle in which nothing could be sent."""
+        self._publish(
+            Trace(
+                host=self._target.host,
+                address=self._address if reason is not ErrorReason.RESOLVE else None,
+                family=self._family,
+                protocol=self._protocol,
+                backend="",
+                started_at=time.time(),
+                duration=0.0,
+                stop_reason=StopReason.ERROR,
+                errors=((reason.value, 1),),
+                message=message,
+            )
+        )
+
+    def skipped(self, cycles: int) -> None:
+        """Count cycles that did not start, and show the count."""
+        self.tally.skip(cycles)
+        self._services.publish(self._view())
+
+    def close(self) -> None:
+        """Give the socket back."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _open(self, address: str) -> ProbeSocket:
+        module = self._target.module
+        request = SocketRequest(
+            destination=address,
+            family=self._family,
+            protocol=module.protocol,
+            port=module.port,
+            source=module.source,
+            interface=module.interface,
+            dscp=module.dscp,
+            packet_size=module.packet_size,
+        )
+        self._socket = self._services.open_socket(request, self._tracer)
+        self._protocol = self._socket.protocol
+        return self._socket
+
+    def _forget_path(self) -> None:
+        self.close()
+        self._lesson = Lesson()
+        self._path = ()
+        self._seen = set()
+
+    def _on_response(self, response: Response) -> None:
+        self._services.recorded(time.time() - response.received_at)
+        if response.address not in self._seen:
+            self._seen.add(response.address)
+            self._services.info(response.address)
+
+    def _outcome(
+        self, state: TraceState, backend: str, started_at: float, duration: float
+    ) -> Trace:
+        reason, code = state.stop_reason()
+        sent, rtts = state.destination()
+        error = self._tracer.last_error
+        return Trace(
+            host=self._target.host,
+            address=self._address,
+            family=self._family,
+            protocol=self._protocol,
+            backend=backend,
+            started_at=started_at,
+            duration=duration,
+            stop_reason=reason,
+            hops=state.hops(),
+            code=code,
+            destination_sent=sent,
+            destination_rtts=rtts,
+            errors=tuple((reason.value, n) for reason, n in self._tracer.errors.items()),
+            message=None if error is None else str(error),
+        )
+
+    def _publish(self, trace: Trace) -> None:
+        self._trace = trace
+        self._path = follow(self._path, trace)
+        self._seen = {address for hop in trace.hops for address in hop.addresses}
+        self.tally.add(trace)
+        self._services.publish(self._view())
+
+    def _view(self) -> View:
+        infos = {address: self._services.info(address) for address in self._seen}
+        return View(
+            self._target, self._family, self._protocol, self._trace, self._path, infos, self.tally
+        )
+
+
+class TargetMonitor:
+    """A scheduler's job: one target, in one family or in both."""
+
+    def __init__(self, target: Target, services: Services) -> None:
+        self._target = target
+        self._services = services
+        self._monitors: dict[Family, PathMonitor] = {}
+        self._family = Family.IPV4
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self._target.name
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two cycles."""
+        return self._target.module.interval
+
+    async def run(self) -> None:
+        """One cycle."""
+        choice = self._target.module.family
+        if choice is FamilyChoice.AUTO:
+            await self._run_auto()
+        elif choice is FamilyChoice.BOTH:
+            await asyncio.gather(*(self._run_family(family) for family in Family))
+        else:
+            await self._run_family(Family(choice.value))
+
+    def skipped(self, cycles: int) -> None:
+        """See `Job`."""
+        for monitor in self._monitors.values():
+            monitor.skipped(cycles)
+
+    def close(self) -> None:
+        """Give all sockets back."""
+        for monitor in self._monitors.values():
+            monitor.close()
+
+    async def _run_auto(self) -> None:
+        """The family used so far, IPv4 at first; the other where the host has no such address."""
+        failures = []
+        for family in sorted(Family, key=lambda family: family is not self._family):
+            try:
+                addresses = await self._services.resolve(self._target.host, family)
+            except ResolveError as error:
+                failures.append(str(error))
+            else:
+                self._settle_on(family)
+                await self._monitor(family).run(addresses)
+                return
+        self._monitor(self._family).fail(ErrorReason.RESOLVE, failures[0])
+
+    def _settle_on(self, family: Family) -> None:
+        """`auto` shows one family at a time."""
+        if family is not self._family:
+            former = self._monitors.pop(self._family, None)
+            if former is not None:
+                former.close()
+                self._services.withdraw((self._target.name, self._family))
+            self._family = family
+
+    async def _run_family(self, family: Family) -> None:
+        monitor = self._monitor(family)
+        try:
+            addresses = await self._services.resolve(self._target.host, family)
+        except ResolveError as error:
+            monitor.fail(ErrorReason.RESOLVE, str(error))
+        else:
+            await monitor.run(addresses)
+
+    def _monitor(self, family: Family) -> PathMonitor:
+        if family not in self._monitors:
+            self._monitors[family] = PathMonitor(self._target, family, self._services)
+        return self._monitors[family]

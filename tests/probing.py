@@ -1,0 +1,83 @@
+"""Tools for tests that send real probes: a listener that records, and traces of a path."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from exporter.errors import ProbeError
+from exporter.model import Family, Probe, Protocol, Response
+from exporter.pacer import Pacer
+from exporter.sockets.base import SocketRequest
+from exporter.sockets.factory import open_probe_socket
+from exporter.strategy import Plan, TraceState
+from exporter.tracer import ResponseCounts, Tracer
+
+Result = TypeVar("Result")
+
+WEB = {Family.IPV4: "192.0.2.1", Family.IPV6: "2001:db8:300::1"}
+MAIL = {Family.IPV4: "192.0.2.2", Family.IPV6: "2001:db8:300::2"}
+DARK = {Family.IPV4: "192.0.2.3", Family.IPV6: "2001:db8:300::3"}
+
+
+class Recorder:
+    """A `Listener` that keeps everything and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.responses: list[Response] = []
+        self.failures: list[tuple[Probe, ProbeError]] = []
+        self.strangers = 0
+        self._changed = asyncio.Event()
+
+    def responded(self, response: Response) -> None:
+        """See `Listener`."""
+        self.responses.append(response)
+        self._changed.set()
+
+    def failed(self, probe: Probe, error: ProbeError) -> None:
+        """See `Listener`."""
+        self.failures.append((probe, error))
+        self._changed.set()
+
+    def unmatched(self) -> None:
+        """See `Listener`."""
+        self.strangers += 1
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a state of this recorder; fails after 10 seconds."""
+        async with asyncio.timeout(10):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def until_responses(self, count: int) -> list[Response]:
+        """Wait for so many responses; gives them ordered by TTL and round."""
+        await self.until(lambda: len(self.responses) >= count)
+        return sorted(self.responses, key=lambda response: response.probe)
+
+
+def run(test: Coroutine[Any, Any, Result]) -> Result:
+    """Run an asynchronous test; every task and descriptor of it ends with it."""
+    return asyncio.run(test)
+
+
+async def trace(
+    address: str,
+    family: Family,
+    protocol: Protocol,
+    plan: Plan | None = None,
+    *,
+    counts: ResponseCounts | None = None,
+    cycles: int = 1,
+) -> TraceState:
+    """Trace `address` so many times over one socket; gives the last state."""
+    tracer = Tracer(Pacer(10_000), counts or ResponseCounts(), lambda response: None)
+    socket = open_probe_socket(SocketRequest(address, family, protocol), tracer)
+    try:
+        for _ in range(cycles):
+            state = await tracer.trace(socket, plan or Plan())
+        return state
+    finally:
+        socket.close()
