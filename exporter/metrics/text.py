@@ -1,0 +1,49 @@
+"""Pure: label values, numbers and histograms in the text that Prometheus and OpenMetrics share."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from exporter.model import Family, Protocol
+from exporter.settings import Target
+from exporter.tally import Histogram
+
+
+def escape(value: str) -> str:
+    """A label value fit to stand between quotes (text format 0.0.4, section Comments)."""
+    if "\\" in value or '"' in value or "\n" in value:
+        return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return value
+
+
+def number(value: float) -> str:
+    """A sample value: as short as it can be read back exactly; `NaN`, `+Inf`, `-Inf`."""
+    if math.isfinite(value):
+        return repr(value)
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+
+
+def path_labels(target: Target, family: Family, protocol: Protocol) -> str:
+    """The labels, without braces, that every series of a path carries."""
+    pairs = [("target", target.name), ("family", family.value), ("protocol", protocol.value)]
+    return ",".join(f'{name}="{escape(value)}"' for name, value in [*pairs, *target.labels])
+
+
+def histogram_lines(name: str, labels: str, histogram: Histogram) -> str:
+    """All lines of one histogram; buckets are cumulative and end with `+Inf`."""
+    head = f"{name}_bucket{{{labels}"
+    total = 0
+    lines = []
+    for count, bound in zip(histogram.counts, _bounds(histogram.bounds), strict=True):
+        total += count
+        lines.append(f"{head}{bound}{total}\n")
+    lines.append(f"{name}_sum{{{labels}}} {number(histogram.sum)}\n")
+    lines.append(f"{name}_count{{{labels}}} {total}\n")
+    return "".join(lines)
+
+
+@lru_cache(maxsize=256)
+def _bounds(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    """The label `le` of each bucket; OpenMetrics wants floats there, so 1 is `1.0`."""
+    return tuple(f',le="{number(float(bound))}"}} ' for bound in (*bounds, math.inf))
