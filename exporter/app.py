@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -24,7 +24,6 @@ from exporter.server.source import TargetState
 from exporter.settings import Config
 from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
-from exporter.tracer import ResponseCounts
 from exporter.view import View
 
 log = structlog.get_logger("daemon")
@@ -46,14 +45,12 @@ class Daemon:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._counts = ResponseCounts()
-        self.own = OwnMetrics(self._counts)
-        self._exposition = Exposition(config.limits.series_per_target, self.own)
+        self.own = OwnMetrics(lambda: self._enricher.entries())
+        self._exposition = Exposition(self.own, config.limits.series_per_target)
         resolver = Resolver(config.resolver)
         self._enricher = Enricher(
             config.enrichment, resolver, on_update=self._address_known, observe=self.own.lookup
         )
-        self.own.cache_entries = self._enricher.entries
         self._store = Store(self._enricher.info, self._exposition.update, self._exposition.remove)
         self._pacer = Pacer(config.limits.probes_per_second)
         self._states: dict[tuple[str, Family], tuple[str, str | None]] = {}
@@ -61,7 +58,7 @@ class Daemon:
             resolve=resolver.addresses,
             open_socket=open_probe_socket,
             pacer=self._pacer,
-            counts=self._counts,
+            counts=self.own.responses,
             info=self._enricher.info,
             recorded=self.own.response_recorded,
             publish=self._publish,
@@ -170,7 +167,5 @@ class Daemon:
 async def _cancelled(task: asyncio.Task[None]) -> None:
     """Cancel a task and wait until it has ended; its own error, if any, comes out."""
     task.cancel()
-    try:
+    with suppress(asyncio.CancelledError):
         await task
-    except asyncio.CancelledError:
-        pass

@@ -71,8 +71,9 @@ class PathMonitor:
         self._seen: set[str] = set()
         self._path: tuple[str | None, ...] = ()
         self._trace: Trace | None = None
-        configured = target.module.protocol
-        self._protocol = Protocol.ICMP if configured is Protocol.AUTO else configured
+        self._protocol = target.module.protocol
+        if self._protocol is Protocol.AUTO:
+            self._protocol = Protocol.ICMP
         self.tally = Tally(target.module)
 
     async def run(self, addresses: tuple[str, ...]) -> None:
