@@ -11,10 +11,10 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from exporter.config.node import BROKEN, Node, Path, Problem
 from exporter.config.rules import allowed, plain_type, rule_of
 from exporter.config.scalars import Odd
 from exporter.config.shown import shown
-from exporter.config.yamltree import BROKEN, Node, Path, Problem
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _MOST_SUGGESTIONS_FROM: Final = 200

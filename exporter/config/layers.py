@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from exporter.config.durations import format_duration
 from exporter.config.faults import key_of
+from exporter.config.node import Path
 from exporter.config.schema import ModuleFields
-from exporter.config.yamltree import Path
 from exporter.model import Family, FamilyChoice, Protocol
 from exporter.settings import Module
 

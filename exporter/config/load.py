@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from exporter.config import sections
 from exporter.config.faults import found, key_of
+from exporter.config.node import Problem
 from exporter.config.report import Report
 from exporter.config.schema import Document
 from exporter.config.shown import shown
 from exporter.config.source import Unreadable, read_text
 from exporter.config.targets import TargetBuilder
-from exporter.config.yamltree import LOADER, Problem, read_tree
+from exporter.config.yamltree import LOADER, read_tree
 from exporter.errors import ConfigError, Fault
 from exporter.settings import Config, Target
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from exporter.config.faults import is_broken, place, problem_of
-from exporter.config.yamltree import Node, Path, Problem
+from exporter.config.node import Node, Path, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 

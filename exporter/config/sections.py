@@ -7,6 +7,7 @@ import os
 from pathlib import Path as FilePath
 from typing import Final
 
+from exporter.config.node import Path
 from exporter.config.report import Report
 from exporter.config.schema import (
     AsnFields,
@@ -18,7 +19,6 @@ from exporter.config.schema import (
     UrlFields,
 )
 from exporter.config.shown import shown
-from exporter.config.yamltree import Path
 from exporter.settings import (
     EnrichmentSettings,
     Limits,

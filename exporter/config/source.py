@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from exporter.config.node import Problem
 from exporter.config.shown import shown
-from exporter.config.yamltree import Problem
 from exporter.errors import FtrError
 
 MAX_BYTES: Final = 32 * 1024 * 1024

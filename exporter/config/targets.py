@@ -14,10 +14,10 @@ from exporter.config.layers import (
     layer_of,
     settle,
 )
+from exporter.config.node import Path
 from exporter.config.report import Report
 from exporter.config.schema import ModuleFields, TargetFields
 from exporter.config.shown import shown
-from exporter.config.yamltree import Path
 from exporter.model import Family, FamilyChoice
 from exporter.settings import Module, Target
 

@@ -8,69 +8,21 @@ the document with all aliases written out is bounded too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import yaml
 
+from exporter.config.node import BROKEN, Node, Path, Problem, Tree
 from exporter.config.scalars import Odd, Scalar, resolve
 from exporter.config.shown import shown
 from exporter.errors import FtrError
 
-Path = tuple[str | int, ...]
-
 MAX_DEPTH: Final = 32
 MAX_SIZE: Final = 2_000_000
-_CHARACTERS_PER_UNIT: Final = 64
 _CORE: Final = "tag:yaml.org,2002:"
 _MERGE: Final = Odd("<<", "a merge key")
 _TYPE_OF_TAG: Final = {"int": int, "float": float, "bool": bool, "null": type(None)}
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class Problem(NamedTuple):
-    """What is wrong at a place: `line` counts from 1, 0 where there is none."""
-
-    line: int
-    path: Path
-    message: str
-
-
-class Broken:
-    """The value of a node about which a problem was already reported."""
-
-
-BROKEN: Final = Broken()
-_Children = dict[str, "Node"] | list["Node"] | None
-
-
-class Node:
-    """A value with its place. `size` counts the node and all below it, aliases written out."""
-
-    __slots__ = ("children", "column", "key_lines", "line", "size", "text", "value")
-
-    def __init__(self, value: object, text: str, mark: Any, children: _Children = None) -> None:
-        self.value: Any = value
-        self.text = text
-        self.line: int = mark.line + 1
-        self.column: int = mark.column + 1
-        self.children = children
-        self.key_lines: dict[str, int] = {}
-        self.size = 1 + len(text) // _CHARACTERS_PER_UNIT
-
-    def child(self, key: str | int) -> Node | None:
-        """The node under `key`, None where there is none."""
-        if isinstance(self.children, dict):
-            return self.children.get(key) if isinstance(key, str) else None
-        if isinstance(self.children, list) and isinstance(key, int):
-            return self.children[key] if 0 <= key < len(self.children) else None
-        return None
-
-
-class Tree(NamedTuple):
-    """A document; `root` is None where it is empty or could not be read to its end."""
-
-    root: Node | None
-    problems: tuple[Problem, ...]
 
 
 class _Stop(FtrError):
