@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 import tempfile
@@ -84,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return asyncio.run(demo(host, port, path))
         except OSError as error:
-            print(f"cannot listen on {host}:{port}: {error.strerror}", file=sys.stderr)
+            reason = os.strerror(error.errno) if error.errno else error
+            print(f"cannot listen on {host}:{port}: {reason}", file=sys.stderr)
             return 1
 
 

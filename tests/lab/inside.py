@@ -87,7 +87,6 @@ def run(path: Path) -> int:
             [
                 *(sys.executable, "-m", "exporter", f"--config.file={config}"),
                 f"--web.listen-address=unix:{path}",
-                f"--storage.path={shared}",
             ],
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,

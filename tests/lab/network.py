@@ -5,7 +5,6 @@ Times are nanoseconds. The same seed and the same packets in the same order give
 
 from __future__ import annotations
 
-import json
 from hashlib import blake2b
 from ipaddress import ip_address
 from random import Random
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 from tests.lab import packets as p
 from tests.lab.packets import Packet
+from tests.lab.services import TargetState
 from tests.lab.state import NodeState
 from tests.lab.world import Node, Target, World
 
@@ -45,15 +45,12 @@ class Outcome(NamedTuple):
     record: str
 
 
-class _TargetState:
-    def __init__(self, target: Target, version: int) -> None:
-        self.target = target
-        self.version = version
-        address = target.node.addresses.of(version)
-        self.record = f'"target":{json.dumps(target.name)},"destination":"{address}"'
-        self.udp = dict(target.udp)
-        self.tcp = dict(target.tcp)
-        self.last: Packet | None = None
+class _Arrival(NamedTuple):
+    packet: Packet
+    state: TargetState
+    route: Route
+    record: str
+    now: int
 
 
 class Network:
@@ -76,7 +73,7 @@ class Network:
             for node in nodes
         }
         self._routes: dict[bytes, Route] = {}
-        self._targets: dict[bytes, _TargetState] = {}
+        self._targets: dict[bytes, TargetState] = {}
         for target in world.targets.values():
             self._add(target)
 
@@ -92,7 +89,7 @@ class Network:
         for version in (4, 6):
             address = before.of(version)
             if address is not None:
-                del self._targets[ip_address(address).packed]
+                self._targets.pop(ip_address(address).packed, None)
         self.world = self.world.with_target(target)
         self._nodes[target.name] = NodeState(target.node, self._nodes[target.name])
         self._routes.clear()
@@ -102,7 +99,7 @@ class Network:
         for version in (4, 6):
             address = target.node.addresses.of(version)
             if address is not None:
-                self._targets[ip_address(address).packed] = _TargetState(target, version)
+                self._targets[ip_address(address).packed] = TargetState(target, version)
 
     def last_packet(self, target: str) -> Packet | None:
         """The newest probe to a target, as it left the host."""
@@ -120,18 +117,17 @@ class Network:
         state.last = packet
         route = self._route(state, packet)
         last = len(route.nodes)
-        position = packet.ttl if packet.ttl < last or not route.ends else last
-        stopped = self._obstacle(state, route, packet, position, record, now)
+        arrival = _Arrival(packet, state, route, record, now)
+        end = packet.ttl if packet.ttl < last or not route.ends else last
+        stopped = self._obstacle(arrival, end)
         if stopped is not None:
             return stopped
-        if position > last:
+        if end > last:
             return Outcome("looped", None, 0, "", None, 0, record)
-        node = route.nodes[position - 1]
-        if position == last and route.ends:
-            return self._at_target(state, node, packet, route, record, now)
-        message = node.error(packet, position, p.TIME_EXCEEDED[packet.version], 0)
-        delay = route.delays[position - 1]
-        return self._answer(node, packet, position, "time_exceeded", message, delay, record, now)
+        if end == last and route.ends:
+            return self._at_target(arrival)
+        message = route.nodes[end - 1].error(packet, end, p.TIME_EXCEEDED[packet.version], 0)
+        return self._answer(arrival, end, "time_exceeded", message)
 
     def tcp_closing(self, packet: Packet) -> bytes | None:
         """What an established connection is told when the host ends it: reset, at once."""
@@ -141,73 +137,51 @@ class Network:
             return None
         return p.tcp_answer(packet, 64, p.RST | p.ACK)
 
-    def _obstacle(
-        self, state: _TargetState, route: Route, packet: Packet, end: int, record: str, now: int
-    ) -> Outcome | None:
+    def _obstacle(self, arrival: _Arrival, end: int) -> Outcome | None:
+        """What stops the packet at a router before position `end`; None where nothing does."""
+        packet, route = arrival.packet, arrival.route
         for position, node in route.obstacles:
             if position >= end:
                 return None
             world = node.node
             if world.blackhole:
-                return Outcome("blackholed", node, position, "", None, 0, record)
+                return Outcome("blackholed", node, position, "", None, 0, arrival.record)
             if world.forward_loss and self._random.random() < world.forward_loss:
-                return Outcome("dropped", node, position, "", None, 0, record)
+                return Outcome("dropped", node, position, "", None, 0, arrival.record)
             codes = world.unreachable
             if codes is None and route.ends and position == len(route.nodes) - 1:
-                codes = state.target.unreachable
-            delay = route.delays[position - 1]
+                codes = arrival.state.target.unreachable
             if codes is not None:
                 kind, code = p.UNREACHABLE[packet.version], codes[packet.version == 6]
                 message = node.error(packet, position, kind, code)
-                return self._answer(
-                    node, packet, position, "unreachable", message, delay, record, now
-                )
+                return self._answer(arrival, position, "unreachable", message)
             if world.mtu and len(packet.data) > world.mtu and packet.dont_fragment:
                 message = node.too_big(packet, position)
-                return self._answer(node, packet, position, "too_big", message, delay, record, now)
+                return self._answer(arrival, position, "too_big", message)
         return None
 
-    def _at_target(
-        self, state: _TargetState, node: NodeState, packet: Packet, route: Route, record: str,
-        now: int,
-    ) -> Outcome:  # fmt: skip
-        position = len(route.nodes)
-        ttl = node.reply_ttl(position)
-        whole: bytes | None = None
-        kind = "silent"
-        if packet.protocol == p.UDP:
-            kind, whole = _udp_answer(state, node, packet, ttl)
-        elif packet.protocol == p.TCP:
-            action = state.tcp.get(packet.second, state.tcp["default"])
-            if action != "silent":
-                kind = "connected" if action == "open" else "refused"
-                flags = p.SYN | p.ACK if action == "open" else p.RST | p.ACK
-                whole = p.tcp_answer(packet, ttl, flags)
-        elif state.target.icmp == "reply":
-            kind = "echo_reply"
-            source = node.address(packet.version) or packet.destination
-            whole = p.icmp_packet(source, packet.source, ttl, p.echo_reply(packet))
-        if kind == "unreachable":
-            code = p.PORT_UNREACHABLE[packet.version]
-            whole = node.error(packet, position, p.UNREACHABLE[packet.version], code)
-        if kind == "silent":
-            return Outcome("silent", node, position, "", None, 0, record)
-        return self._answer(node, packet, position, kind, whole, route.delays[-1], record, now)
+    def _at_target(self, arrival: _Arrival) -> Outcome:
+        position = len(arrival.route.nodes)
+        node = arrival.route.nodes[-1]
+        kind, whole = arrival.state.answer(node, arrival.packet, position)
+        if not kind:
+            return Outcome("silent", node, position, "", None, 0, arrival.record)
+        return self._answer(arrival, position, kind, whole)
 
     def _answer(
-        self, node: NodeState, packet: Packet, position: int, kind: str, message: bytes | None,
-        delay: int, record: str, now: int,
-    ) -> Outcome:  # fmt: skip
-        fate = node.fate(packet.version, now, self._random)
+        self, arrival: _Arrival, position: int, kind: str, message: bytes | None
+    ) -> Outcome:
+        """Let a node answer, if it does: it may be silent, limited, or its answer lost."""
+        node, record = arrival.route.nodes[position - 1], arrival.record
+        fate = node.fate(arrival.packet.version, arrival.now, self._random)
         if fate or message is None:
             return Outcome(fate or "silent", node, position, kind, None, 0, record)
-        world = node.node
-        delay += node.slow
-        if world.jitter:
+        delay = arrival.route.delays[position - 1] + node.slow
+        if node.jitter:
             delay += int(self._random.random() * node.jitter)
         return Outcome("answered", node, position, kind, message, delay, record)
 
-    def _route(self, state: _TargetState, packet: Packet) -> Route:
+    def _route(self, state: TargetState, packet: Packet) -> Route:
         balance = state.target.balance
         if balance == "packet":
             return self._make_route(state.target, self._random.getrandbits(64))
@@ -264,7 +238,7 @@ def _is_probe(packet: Packet) -> bool:
     return protocol == own and packet.kind == p.ECHO_REQUESTS[packet.version]
 
 
-def _record(packet: Packet, state: _TargetState | None) -> str:
+def _record(packet: Packet, state: TargetState | None) -> str:
     where = state.record if state else f'"target":null,"destination":"{_text(packet.destination)}"'
     return (
         f'{where},"family":"ipv{packet.version}","protocol":"{PROTOCOLS[packet.protocol]}",'
@@ -275,19 +249,3 @@ def _record(packet: Packet, state: _TargetState | None) -> str:
 
 def _text(address: bytes) -> str:
     return str(ip_address(address))
-
-
-def _udp_answer(
-    state: _TargetState, node: NodeState, packet: Packet, ttl: int
-) -> tuple[str, bytes | None]:
-    action = state.udp.get(packet.second, state.udp["default"])
-    payload: bytes | None = packet.data[packet.header + 8 :]
-    kind = "datagram"
-    if action == "quic":
-        payload = p.version_negotiation(payload or b"")
-        kind = "version_negotiation"
-    if action in ("silent", "unreachable") or payload is None:
-        return ("unreachable" if action == "unreachable" else "silent"), None
-    ports = (packet.second, packet.first)
-    source = node.address(packet.version) or packet.destination
-    return kind, p.udp_packet(source, packet.source, ports, ttl, payload)

@@ -27,8 +27,8 @@ FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 class Packet(NamedTuple):
     """A packet sent by the host. `first`, `second` are the ports, or the echo id and sequence.
 
-    `header` is the length of the IP header, `flow` all that a balancing router hashes, `flags`
-    those of TCP, `fragment` the offset in bytes where it is not the first piece.
+    `header` is the length of the IP header, `kind` the ICMP type or the flags of TCP, `flow` all
+    that a balancing router hashes.
     """
 
     data: bytes
@@ -89,9 +89,19 @@ def parse(data: bytes) -> Packet | None:
         kind = data[header + 13]
     flow = b"%c%b%b%b" % (protocol, source, destination, hashed)
     return Packet(
-        data, version, header, ttl, protocol, source, destination, kind, first, second, flow,
+        data,
+        version,
+        header,
+        ttl,
+        protocol,
+        source,
+        destination,
+        kind,
+        first,
+        second,
+        flow,
         dont_fragment,
-    )  # fmt: skip
+    )
 
 
 def with_ttl(packet: Packet, ttl: int) -> bytes:
@@ -111,8 +121,10 @@ def ip_packet(source: bytes, destination: bytes, protocol: int, ttl: int, payloa
     if len(source) == 16:
         return (
             struct.pack("!IHBB", 0x60000000, len(payload), protocol, ttl)
-            + source + destination + payload
-        )  # fmt: skip
+            + source
+            + destination
+            + payload
+        )
     total = 20 + len(payload)
     head = struct.pack("!BBHHHBBH", 0x45, 0, total, 0, 0, ttl, protocol, 0)
     value = checksum(head + source + destination)

@@ -80,7 +80,8 @@ class Simulator:
         for turn in itertools.count():
             if not self.running:
                 break
-            self._offset = time.monotonic_ns() - time.time_ns()
+            # In this order what passes between the two readings makes answers late, never early.
+            self._offset = -time.time_ns() + time.monotonic_ns()
             self._send_due()
             received = self._receive()
             if not received and not self._due:
