@@ -45,14 +45,18 @@ class Services:
 
 
 def plan_for(module: Module, lesson: Lesson) -> Plan:
-    """The plan of one cycle: rounds a second apart, but all within half of the interval."""
+    """The plan of one cycle: rounds a second apart, but all within half of the interval.
+
+    Short intervals shorten the patience with silent hops too, so that cycles do not overlap.
+    """
+    share = module.interval / module.probes
     return Plan(
         first_hop=module.first_hop,
         max_hops=module.max_hops,
         rounds=module.probes,
         timeout=module.timeout,
-        patience=min(_PATIENCE_SECONDS, module.timeout),
-        spacing=min(_ROUND_SPACING_SECONDS, module.interval / (2 * module.probes)),
+        patience=min(_PATIENCE_SECONDS, module.timeout, share / 4),
+        spacing=min(_ROUND_SPACING_SECONDS, share / 2),
         lesson=lesson,
     )
 
