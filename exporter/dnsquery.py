@@ -7,7 +7,6 @@ resolv.conf read again when it changed, and the server that answered last asked 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +25,6 @@ from exporter.lookup import Answer, LookupFailed
 from exporter.nameserver import PlainNameserver
 from exporter.settings import ResolverSettings
 
-_GUARD = 1.0
 _NO_TTL = 2**31 - 1
 
 
@@ -49,15 +47,11 @@ class DnsClient:
         try:
             wanted = dns.name.from_text(name, None)
             few = search and len(wanted) <= (1 if resolver.ndots is None else resolver.ndots)
-            # The guard holds where the wall clock, which dnspython goes by, is set back.
-            async with asyncio.timeout(resolver.lifetime + _GUARD):
-                found = await resolver.resolve(wanted, record, raise_on_no_answer=False, search=few)
+            found = await resolver.resolve(wanted, record, raise_on_no_answer=False, search=few)
         except dns.resolver.NXDOMAIN as error:
             return Answer(ttl=_absence_ttl(error), exists=False)
         except (dns.resolver.NoNameservers, dns.resolver.LifetimeTimeout) as error:
             raise self._failure(name, error.kwargs["errors"]) from error
-        except TimeoutError as error:
-            raise self._failure(name, ()) from error
         except (dns.exception.DNSException, UnicodeError) as error:
             raise LookupFailed("error", f"{name!a} cannot be asked for: {error}") from error
         self._prefer(resolver, found.nameserver)
@@ -100,6 +94,7 @@ class DnsClient:
         problems = dict.fromkeys(
             f"name server {_server(error)} {self._problem(error[3])}" for error in errors
         )
+        # dnspython gives up without an error to show where the wall clock was set meanwhile.
         kinds = [_result(error[3]) for error in errors] or ["timeout"]
         message = "; ".join(problems) or "the name servers did not answer"
         return LookupFailed(max(kinds, key=_RESULTS.index), f"{name}: {message}")

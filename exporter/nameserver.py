@@ -79,7 +79,7 @@ class PlainNameserver(dns.nameserver.Do53Nameserver):
             size = int.from_bytes(await reader.readexactly(2))
             if not _HEADER.size <= size <= MAX_BYTES:
                 raise TooLarge
-            message = _parse(await reader.readexactly(size), request)
+            message = parse_answer(await reader.readexactly(size), request)
         finally:
             writer.close()
         if message is None:
@@ -101,7 +101,7 @@ class _Question(asyncio.DatagramProtocol):
         if self.answer.done() or data[:2] != self._id or len(data) < _HEADER.size:
             return
         try:
-            message = _parse(data, self._request)
+            message = parse_answer(data, self._request)
         except dns.exception.DNSException as error:
             self.answer.set_exception(error)
         else:
@@ -113,7 +113,7 @@ class _Question(asyncio.DatagramProtocol):
             self.answer.set_exception(exc)
 
 
-def _parse(wire: bytes, request: dns.message.QueryMessage) -> dns.message.Message | None:
+def parse_answer(wire: bytes, request: dns.message.QueryMessage) -> dns.message.Message | None:
     """The message where it answers the request, None where it does not or is malformed.
 
     Raises `dns.message.Truncated` for an answer that was cut off, `TooLarge` for one that shall

@@ -58,7 +58,10 @@ class Lifetimes:
 
 @dataclass(slots=True)
 class Entry(Generic[Value]):
-    """What is known of a key. `fresh_until` is a time of the clock given to the cache."""
+    """What is known of a key. `fresh_until` is a time of the clock given to the cache.
+
+    `settled` says that a look-up has had an outcome, were it a failure.
+    """
 
     value: Value | None = None
     fresh_until: float = NEVER
@@ -145,7 +148,6 @@ class Cache(Generic[Key, Value]):
                 entry.fresh_until = source.breaker.paused_until
         finally:
             entry.in_flight = False
-            entry.settled = True
             source.done(key)
 
     async def _ask(self, key: Key, entry: Entry[Value]) -> None:
@@ -165,5 +167,6 @@ class Cache(Generic[Key, Value]):
             lifetime = self._lifetimes.of(found)
             result = "negative" if found.value is None else "ok"
         now = source.clock()
+        entry.settled = True
         entry.fresh_until = now + lifetime
         source.observe(result, now - started)

@@ -66,8 +66,14 @@ class DnsServer:
         return Counter(question.name for question in self.log)
 
     async def start(self) -> None:
-        """Listen; `port` is then the real one, the same over UDP and TCP."""
-        loop = asyncio.get_running_loop()
+        """Listen; `port` is then the real one, the same over UDP and TCP. Raises `OSError`."""
+        try:
+            await self._listen(asyncio.get_running_loop())
+        except OSError:
+            await self.stop()
+            raise
+
+    async def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         self._stranger, _ = await loop.create_datagram_endpoint(
             asyncio.DatagramProtocol, local_addr=(self.address, 0)
         )
@@ -136,6 +142,8 @@ class DnsServer:
             while True:
                 size = int.from_bytes(await reader.readexactly(2))
                 for answer in await self._answers(await reader.readexactly(size), tcp=True):
+                    if self.fault.mode is Mode.TCP_CLOSED:
+                        return
                     writer.write(len(answer).to_bytes(2) + answer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):

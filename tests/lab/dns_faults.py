@@ -20,7 +20,7 @@ MAX_UDP = 512
 
 
 class Mode(StrEnum):
-    """One way to fail. `TRUNCATED` is cut off over UDP and whole over TCP."""
+    """One way to fail. `TRUNCATED` is cut off over UDP and whole over TCP, where `TCP_*` fail."""
 
     NONE = "none"
     DROP = "drop"
@@ -39,6 +39,10 @@ class Mode(StrEnum):
     HUGE = "huge"
     MANY = "many"
     HOSTILE = "hostile"
+    TCP_CLOSED = "tcp_closed"
+    TCP_HUGE = "tcp_huge"
+    TCP_WRONG = "tcp_wrong"
+    TCP_SILENT = "tcp_silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ HOSTILE_LABELS = (
     b"-" * 63,
 )
 HOSTILE_TEXTS = (
-    b'64500 | 0.0.0.0/0 | D"E | lab | x\n',
+    b'64500 | 0.0.0.0/0 | D"E | lab\n',
     b"64500 | 192.0.2.0/33 | DE",
     b"99999999999999999999 | 192.0.2.0/24 | DE",
     b"-1 | 192.0.2.0/24 | DE",
@@ -76,6 +80,8 @@ def respond(mode: Mode, response: dns.message.Message, tcp: bool) -> list[bytes]
     """The datagrams or messages to send for a correct answer under a fault."""
     if mode is Mode.DROP:
         return []
+    if mode in _TCP:
+        return _TCP[mode](response.to_wire()) if tcp else [_cut(response)]
     if change := _CHANGES.get(mode):
         change(response)
         return [response.to_wire(max_size=65535)]
@@ -83,10 +89,14 @@ def respond(mode: Mode, response: dns.message.Message, tcp: bool) -> list[bytes]
     if mode in _REWRITES:
         return _REWRITES[mode](wire)
     if not tcp and (mode is Mode.TRUNCATED or len(wire) > MAX_UDP):
-        response.answer, response.authority = [], []
-        response.flags |= dns.flags.TC
-        return [response.to_wire()]
+        return [_cut(response)]
     return [wire]
+
+
+def _cut(response: dns.message.Message) -> bytes:
+    response.answer, response.authority = [], []
+    response.flags |= dns.flags.TC
+    return response.to_wire()
 
 
 def _code(code: dns.rcode.Rcode) -> Callable[[dns.message.Message], None]:
@@ -104,7 +114,7 @@ def _wrong_question(response: dns.message.Message) -> None:
 
 
 def _many(response: dns.message.Message) -> None:
-    texts = [f"r{number}.example." for number in range(3000)]
+    texts = [f"r{number}.example." for number in range(300)]
     name = response.question[0].name
     response.answer = [dns.rrset.from_text_list(name, 300, "IN", "PTR", texts)]
 
@@ -144,6 +154,12 @@ _CHANGES: dict[Mode, Callable[[dns.message.Message], None]] = {
     Mode.WRONG_QUESTION: _wrong_question,
     Mode.MANY: _many,
     Mode.HOSTILE: _hostile,
+}
+_TCP: dict[Mode, Callable[[bytes], list[bytes]]] = {
+    Mode.TCP_CLOSED: lambda wire: [wire[:0]],
+    Mode.TCP_HUGE: lambda wire: [wire + bytes(60_000)],
+    Mode.TCP_WRONG: lambda wire: [bytes([wire[0] ^ 0xFF]) + wire[1:]],
+    Mode.TCP_SILENT: lambda wire: [],
 }
 _REWRITES: dict[Mode, Callable[[bytes], list[bytes]]] = {
     Mode.WRONG_ID: lambda wire: [bytes([wire[0] ^ 0xFF]) + wire[1:]],
