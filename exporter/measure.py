@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from exporter.errors import ErrorReason, ProbeError, ResolveError
-from exporter.model import Family, FamilyChoice, HostInfo, Protocol, Response, StopReason, Trace
+from exporter.families import Resolve, first_family
+from exporter.model import Family, FamilyChoice, HostInfo, Protocol, Response, Trace
+from exporter.outcome import Subject, conclude, could_not_try
 from exporter.pacer import Pacer
 from exporter.path import follow
 from exporter.settings import Module, Target
 from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
-from exporter.strategy import Lesson, Plan, TraceState
+from exporter.strategy import Lesson, Plan
 from exporter.tally import Tally
 from exporter.tracer import ResponseCounts, Tracer
 from exporter.view import View
@@ -21,7 +23,6 @@ from exporter.view import View
 _PATIENCE_SECONDS = 0.5
 _ROUND_SPACING_SECONDS = 1.0
 
-Resolve = Callable[[str, Family], Awaitable[tuple[str, ...]]]
 Open = Callable[[SocketRequest, Listener], ProbeSocket]
 
 
@@ -96,28 +97,20 @@ class PathMonitor:
             self.fail(error.reason, str(error))
             return
         state = await self._tracer.trace(socket, plan_for(self._target.module, self._lesson))
-        if not self._tracer.errors:
-            self._lesson = state.lesson()
-        else:
+        errors = self._tracer.errors
+        trace = conclude(self._subject(), state, errors, started_at, time.monotonic() - started)
+        if errors.counts:
             self.close()
-        self._publish(self._outcome(state, socket.backend, started_at, time.monotonic() - started))
+        else:
+            self._lesson = state.lesson()
+        self._publish(trace)
 
     def fail(self, reason: ErrorReason, message: str) -> None:
         """Publish a cycle in which nothing could be sent."""
-        self._publish(
-            Trace(
-                host=self._target.host,
-                address=self._address if reason is not ErrorReason.RESOLVE else None,
-                family=self._family,
-                protocol=self._protocol,
-                backend="",
-                started_at=time.time(),
-                duration=0.0,
-                stop_reason=StopReason.ERROR,
-                errors=((reason.value, 1),),
-                message=message,
-            )
-        )
+        subject = self._subject()
+        if reason is ErrorReason.RESOLVE:
+            subject = replace(subject, address=None)
+        self._publish(could_not_try(subject, reason, message, time.time()))
 
     def skipped(self, cycles: int) -> None:
         """Count cycles that did not start, and show the count."""
@@ -158,28 +151,9 @@ class PathMonitor:
             self._seen.add(response.address)
             self._services.info(response.address)
 
-    def _outcome(
-        self, state: TraceState, backend: str, started_at: float, duration: float
-    ) -> Trace:
-        reason, code = state.stop_reason()
-        sent, rtts = state.destination()
-        error = self._tracer.last_error
-        return Trace(
-            host=self._target.host,
-            address=self._address,
-            family=self._family,
-            protocol=self._protocol,
-            backend=backend,
-            started_at=started_at,
-            duration=duration,
-            stop_reason=reason,
-            hops=state.hops(),
-            code=code,
-            destination_sent=sent,
-            destination_rtts=rtts,
-            errors=tuple((reason.value, n) for reason, n in self._tracer.errors.items()),
-            message=None if error is None else str(error),
-        )
+    def _subject(self) -> Subject:
+        backend = "" if self._socket is None else self._socket.backend
+        return Subject(self._target.host, self._address, self._family, self._protocol, backend)
 
     def _publish(self, trace: Trace) -> None:
         self._trace = trace
@@ -236,17 +210,16 @@ class TargetMonitor:
 
     async def _run_auto(self) -> None:
         """The family used so far, IPv4 at first; the other where the host has no such address."""
-        failures = []
-        for family in sorted(Family, key=lambda family: family is not self._family):
-            try:
-                addresses = await self._services.resolve(self._target.host, family)
-            except ResolveError as error:
-                failures.append(str(error))
-            else:
-                self._settle_on(family)
-                await self._monitor(family).run(addresses)
-                return
-        self._monitor(self._family).fail(ErrorReason.RESOLVE, failures[0])
+        families = sorted(Family, key=lambda family: family is not self._family)
+        try:
+            family, addresses = await first_family(
+                self._services.resolve, self._target.host, families
+            )
+        except ResolveError as error:
+            self._monitor(self._family).fail(ErrorReason.RESOLVE, str(error))
+        else:
+            self._settle_on(family)
+            await self._monitor(family).run(addresses)
 
     def _settle_on(self, family: Family) -> None:
         """`auto` shows one family at a time."""

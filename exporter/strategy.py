@@ -151,6 +151,11 @@ class TraceState:
             self._widen(asked, ttl)
         return bool(current.queue) or now >= self._checkpoint or not self._waits_for(current)
 
+    def is_beyond(self, ttl: int) -> bool:
+        """Whether the path is known to end before this TTL."""
+        end, _ = self._end()
+        return end is not None and ttl > end
+
     def advance(self, now: float) -> None:
         """Move on as far as what is known at `now` allows."""
         current = self._rounds[-1]

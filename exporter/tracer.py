@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from exporter.errors import ErrorReason, ProbeError, SendBlocked
 from exporter.model import Probe, Response
+from exporter.outcome import LocalErrors
 from exporter.pacer import Pacer
 from exporter.sockets.base import ProbeSocket
 from exporter.strategy import Plan, TraceState
@@ -29,7 +30,7 @@ class ResponseCounts:
 class Tracer:
     """Runs the traces of one socket, one after another; it is the socket's listener.
 
-    `on_response` is called for every answer to the running trace the moment it is recorded, and
+    `on_response` is called for every answer on the path the moment it is recorded, and
     `counts` takes those that came too late or belong to nothing.
     """
 
@@ -46,19 +47,25 @@ class Tracer:
         self._timer: asyncio.TimerHandle | None = None
         self._blocked = 0
         self._loop = asyncio.get_running_loop()
-        self.errors: Counter[ErrorReason] = Counter()
-        self.last_error: ProbeError | None = None
+        self._errors: Counter[ErrorReason] = Counter()
+        self._last_error: ProbeError | None = None
+
+    @property
+    def errors(self) -> LocalErrors:
+        """What failed on this host in the latest trace."""
+        message = None if self._last_error is None else str(self._last_error)
+        return LocalErrors(self._errors, message)
 
     async def trace(self, socket: ProbeSocket, plan: Plan) -> TraceState:
         """Run one trace to its end. Never raises for what the network or this host does.
 
-        Local failures are counted in `errors`, which starts anew with each trace.
+        What failed on this host is in `errors`, which starts anew with each trace.
         """
         self._number += 1
         self._socket = socket
         self._blocked = 0
-        self.errors = Counter()
-        self.last_error = None
+        self._errors = Counter()
+        self._last_error = None
         state = self._state = TraceState(plan, self._loop.time())
         self._finished = self._loop.create_future()
         try:
@@ -81,7 +88,8 @@ class Tracer:
             self._counts.late += 1
             return
         news = state.responded(response, self._loop.time())
-        self._on_response(response)
+        if not state.is_beyond(response.probe.ttl):
+            self._on_response(response)
         if news:
             self._step()
 
@@ -124,9 +132,9 @@ class Tracer:
     # -- moving on --------------------------------------------------------------------------
 
     def _count_error(self, error: ProbeError) -> None:
-        self.errors[error.reason] += 1
-        self.last_error = error
-        if self.errors.total() >= _ERRORS_TO_GIVE_UP and self._state is not None:
+        self._errors[error.reason] += 1
+        self._last_error = error
+        if self._errors.total() >= _ERRORS_TO_GIVE_UP and self._state is not None:
             self._state.abort()
 
     def _step(self) -> None:

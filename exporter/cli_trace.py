@@ -1,0 +1,221 @@
+"""`ftr-exporter trace HOST...`: one trace for each host, every hop printed once it is known.
+
+Start-up is part of the waiting, so what is not needed for the first probe is imported later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from exporter.enrichment.enricher import Enricher
+from exporter.errors import ErrorReason, ProbeError, ResolveError
+from exporter.families import first_family
+from exporter.model import Family, Protocol, Response, StopReason, Trace
+from exporter.outcome import Subject, conclude, could_not_try
+from exporter.pacer import Pacer
+from exporter.report import Heading, JsonLinesReport, JsonReport, Report, TextReport
+from exporter.resolver import Resolver
+from exporter.settings import EnrichmentSettings, ResolverSettings
+from exporter.sockets.base import SocketRequest
+from exporter.sockets.factory import open_probe_socket
+from exporter.strategy import Plan
+from exporter.tracer import ResponseCounts, Tracer
+
+_PROBES_PER_SECOND = 1000
+_PATIENCE_SECONDS = 0.1
+_NAMES_SECONDS = 2.0
+
+REACHED, NOT_REACHED, COULD_NOT_TRY = 0, 1, 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status 0: all reached; 1: one was not; 2: one could not be tried."""
+    options = _parser().parse_args(arguments)
+    report = _report(options)
+    return asyncio.run(_trace_all(options, report))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ftr-exporter trace",
+        description="Trace the path to each HOST. Exit status: 0 reached, 1 not reached, "
+        "2 could not try.",
+    )
+    add = parser.add_argument
+    add("hosts", nargs="+", metavar="HOST", help="name or address")
+    family = parser.add_mutually_exclusive_group()
+    family.add_argument("-4", dest="family", action="store_const", const=Family.IPV4, help="IPv4")
+    family.add_argument("-6", dest="family", action="store_const", const=Family.IPV6, help="IPv6")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object for each trace")
+    form.add_argument("--jsonl", action="store_true", help="one event a line, as it happens")
+    protocols = [protocol.value for protocol in Protocol]
+    add("-P", "--protocol", choices=protocols, default="auto", help="default: %(default)s")
+    add("-p", "--port", type=_number(1, 65535), help="destination port")
+    add("-m", "--max-hops", type=_number(1, 255), default=30, help="default: %(default)s")
+    add("-f", "--first-hop", type=_number(1, 255), default=1, help="default: %(default)s")
+    add("-q", "--probes", type=_number(1, 100), default=1, help="per hop; default: %(default)s")
+    add("-w", "--timeout", type=_seconds, default=2.0, help="seconds; default: %(default)s")
+    add("-s", "--packet-size", type=_number(28, 9000), help="bytes, IP header included")
+    add("--source", help="address to send from")
+    add("--interface", help="interface to send through")
+    add("--dscp", type=_number(0, 63), default=0, help="DSCP of the probes")
+    add("-n", "--numeric", action="store_true", help="ask no DNS for names and AS numbers")
+    add("--nameserver", action="append", metavar="ADDRESS", help="default: the system's")
+    add("--nameserver-port", type=_number(1, 65535), default=53, help="default: %(default)s")
+    return parser
+
+
+def _number(least: int, most: int) -> Callable[[str], int]:
+    """A parser of whole numbers in a range, for argparse."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{value} is not between {least} and {most}")
+        return value
+
+    return number
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 60:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 60 seconds")
+    return seconds
+
+
+def _report(options: argparse.Namespace) -> Report:
+    if options.json:
+        return JsonReport(sys.stdout)
+    if options.jsonl:
+        return JsonLinesReport(sys.stdout)
+    terminal = sys.stdout.isatty()
+    size = shutil.get_terminal_size()
+    colour = terminal and not os.environ.get("NO_COLOR")
+    height = size.lines if terminal else 0
+    return TextReport(
+        sys.stdout, colour=colour, width=size.columns if terminal else 0, height=height
+    )
+
+
+async def _trace_all(options: argparse.Namespace, report: Report) -> int:
+    nameservers = tuple(options.nameserver or ())
+    resolver = Resolver(ResolverSettings(nameservers, options.nameserver_port))
+    asked = EnrichmentSettings(not options.numeric, "none" if options.numeric else "cymru")
+    enricher = Enricher(asked, resolver, on_update=lambda address: tell(address))
+
+    def tell(address: str) -> None:
+        report.info(address, enricher.info(address))
+
+    worst = REACHED
+    try:
+        for host in options.hosts:
+            command = _Command(options, report, resolver, enricher, host)
+            worst = max(worst, await command.run())
+    finally:
+        await enricher.close()
+    return worst
+
+
+class _Command:
+    """The trace of one host."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        report: Report,
+        resolver: Resolver,
+        enricher: Enricher,
+        host: str,
+    ) -> None:
+        self._options = options
+        self._report = report
+        self._resolver = resolver
+        self._enricher = enricher
+        self._host = host
+
+    async def run(self) -> int:
+        """Trace, print, and give the exit status of this host alone."""
+        options = self._options
+        protocol = Protocol(options.protocol)
+        subject = Subject(self._host, None, options.family or Family.IPV4, protocol)
+        families = [options.family] if options.family else list(Family)
+        try:
+            family, addresses = await first_family(self._resolver.addresses, self._host, families)
+        except ResolveError as error:
+            return self._gave_up(subject, ErrorReason.RESOLVE, str(error))
+        subject = replace(subject, address=addresses[0], family=family)
+        tracer = Tracer(Pacer(_PROBES_PER_SECOND), ResponseCounts(), self._responded)
+        try:
+            socket = open_probe_socket(self._request(addresses[0], family), tracer)
+        except ProbeError as error:
+            return self._gave_up(subject, error.reason, str(error))
+        subject = replace(subject, protocol=socket.protocol, backend=socket.backend)
+        self._report.start(self._heading(subject, addresses[0]))
+        started_at, started = time.time(), time.monotonic()
+        try:
+            state = await tracer.trace(socket, self._plan())
+        finally:
+            socket.close()
+        duration = time.monotonic() - started
+        return await self._finish(conclude(subject, state, tracer.errors, started_at, duration))
+
+    def _heading(self, subject: Subject, address: str) -> Heading:
+        return Heading(
+            host=self._host,
+            address=address,
+            family=subject.family,
+            protocol=subject.protocol,
+            backend=subject.backend,
+            max_hops=self._options.max_hops,
+            rounds=self._options.probes,
+            first_hop=self._options.first_hop,
+        )
+
+    def _request(self, address: str, family: Family) -> SocketRequest:
+        options = self._options
+        return SocketRequest(
+            destination=address,
+            family=family,
+            protocol=Protocol(options.protocol),
+            port=options.port,
+            source=options.source,
+            interface=options.interface,
+            dscp=options.dscp,
+            packet_size=options.packet_size,
+        )
+
+    def _plan(self) -> Plan:
+        options = self._options
+        return Plan(
+            first_hop=options.first_hop,
+            max_hops=max(options.first_hop, options.max_hops),
+            rounds=options.probes,
+            timeout=options.timeout,
+            patience=min(_PATIENCE_SECONDS, options.timeout),
+        )
+
+    def _responded(self, response: Response) -> None:
+        info = self._enricher.info(response.address)
+        pending = self._enricher.pending(response.address)
+        self._report.response(response, None if pending else info)
+
+    def _gave_up(self, subject: Subject, reason: ErrorReason, message: str) -> int:
+        self._report.finish(could_not_try(subject, reason, message, time.time()), {})
+        return COULD_NOT_TRY
+
+    async def _finish(self, trace: Trace) -> int:
+        addresses = {address for hop in trace.hops for address in hop.addresses}
+        await self._enricher.settled(addresses, _NAMES_SECONDS)
+        self._report.finish(trace, {each: self._enricher.info(each) for each in addresses})
+        if trace.reached:
+            return REACHED
+        return COULD_NOT_TRY if trace.stop_reason is StopReason.ERROR else NOT_REACHED
