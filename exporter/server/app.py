@@ -20,6 +20,7 @@ from exporter.server.source import Source, TargetState
 _JSON = "application/json; charset=utf-8"
 _PLAIN = "text/plain; charset=utf-8"
 _TELEMETRY_PATH = re.compile(r"/[\w.~/-]*", re.ASCII)
+_NAME = "{name:(?s:.+)}"
 _PAGE = {"Content-Security-Policy": POLICY}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -42,15 +43,17 @@ def make_app(source: Source, *, telemetry_path: str = "/metrics") -> web.Applica
     app = web.Application(middlewares=[_errors_as_json])
     app.on_response_prepare.append(_secure_headers)
     endpoints = _Endpoints(source, telemetry_path)
-    routes = {
-        telemetry_path: endpoints.metrics,
+    routes: dict[str, Handler] = {telemetry_path: endpoints.metrics}
+    others: dict[str, Handler] = {
         "/-/healthy": endpoints.healthy,
         "/-/ready": endpoints.ready,
         "/api/v1/targets": endpoints.target_list,
-        "/api/v1/targets/{name:.+}": endpoints.target,
+        f"/api/v1/targets/{_NAME}": endpoints.target,
         "/": endpoints.home,
-        "/targets/{name:.+}": endpoints.page,
+        f"/targets/{_NAME}": endpoints.page,
     }
+    for path, handler in others.items():
+        routes.setdefault(path, handler)
     app.add_routes([web.get(path, handler) for path, handler in routes.items()])
     return app
 

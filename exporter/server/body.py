@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -93,9 +95,12 @@ async def _stream(
 
 
 def _hang_up(request: web.Request) -> None:
-    """Drop the connection with what it still buffers: no chunk that ends the body is sent."""
-    if request.transport is not None:
-        request.transport.abort()
+    """Reset the connection: what this process and the kernel still buffer for it is thrown away."""
+    transport = request.transport
+    if transport is not None:
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
 
 
 def _chain(

@@ -48,7 +48,8 @@ def missing_page(message: str, *, root: str, telemetry_path: str) -> bytes:
 
 def _target_row(state: TargetState, view: View | None) -> str:
     target = state.target
-    link = f'<a href="targets/{escape(quote(target.name, safe=""))}">{escape(target.name)}</a>'
+    segment = quote(target.name, safe="", errors="replace")
+    link = f'<a href="targets/{segment}">{escape(target.name)}</a>'
     cells = [link, escape(target.host)]
     if view is None or view.trace is None:
         family = "" if view is None else view.family.value
