@@ -90,7 +90,8 @@ class Tally:
     def add(self, trace: Trace) -> None:
         """Count a finished trace, also one that failed before it could send."""
         self.traces += 1
-        self.duration.observe(trace.duration)
+        if trace.hops:
+            self.duration.observe(trace.duration)
         self.sent += trace.destination_sent
         self.lost += max(0, trace.destination_lost)
         for seconds in trace.destination_rtts:

@@ -18,7 +18,8 @@ class View:
     """The outcome of the latest cycle, and the counters since the start.
 
     `protocol` is the one spoken. `trace` is None before the first cycle has ended. `infos` covers
-    the addresses of the trace and of the path, as far as anything is known of them.
+    the addresses of the trace and of the path, as far as anything is known of them. `tally` has
+    counted `trace`.
     """
 
     target: Target

@@ -188,7 +188,10 @@ TRACES_SKIPPED = _counter(
     "ftr_traces_skipped_total",
     "Cycles not started since the one before still ran: the interval is too short for this path.",
 )
-TRACE_DURATION = _histogram("ftr_trace_duration_seconds", "How long a cycle took to trace.")
+TRACE_DURATION = _histogram(
+    "ftr_trace_duration_seconds",
+    "How long a cycle took to trace; cycles that could send no probe are left out.",
+)
 
 PATH_FAMILIES = (
     *(TARGET_INFO, TARGET_REACHED, TARGET_RTT, TARGET_SENT, TARGET_LOST, TARGET_LOSS),

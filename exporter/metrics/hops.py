@@ -10,7 +10,7 @@ from exporter.metrics import families
 from exporter.metrics.text import escape, histogram_lines, number
 from exporter.model import NOTHING_KNOWN, Hop, HostInfo, Response
 from exporter.path import links
-from exporter.tally import AddressTally, HopTally
+from exporter.tally import AddressTally
 from exporter.view import View
 
 Lines = dict[str, list[str]]
@@ -39,9 +39,7 @@ def add_hops(lines: Lines, view: View, labels: str) -> None:
     if view.trace is None:
         return
     for hop in view.trace.hops:
-        tally = view.tally.hops.get(hop.ttl)
-        if tally is not None:
-            _add_hop(lines, f'{labels},hop="{hop.ttl}"', hop, tally, view)
+        _add_hop(lines, f'{labels},hop="{hop.ttl}"', hop, view)
 
 
 def add_links(lines: Lines, view: View, labels: str) -> None:
@@ -55,7 +53,8 @@ def add_links(lines: Lines, view: View, labels: str) -> None:
     ]
 
 
-def _add_hop(lines: Lines, at: str, hop: Hop, tally: HopTally, view: View) -> None:
+def _add_hop(lines: Lines, at: str, hop: Hop, view: View) -> None:
+    tally = view.tally.hops[hop.ttl]
     lines[_SENT].append(f"{_SENT}{{{at}}} {tally.sent}\n")
     lines[_LOST].append(f"{_LOST}{{{at}}} {tally.lost}\n")
     if not hop.responses:
@@ -73,7 +72,7 @@ def _add_hop(lines: Lines, at: str, hop: Hop, tally: HopTally, view: View) -> No
         if loss:
             lines[_LOSS].append(f"{_LOSS}{who}}}{loss}")
         _add_round_trips(lines, who + "} ", responses)
-        _add_replies(lines, who, tally.addresses.get(address))
+        _add_replies(lines, who, tally.addresses[address])
         _add_return(lines, near, responses)
         lines[_INFO].append(f"{_INFO}{who}{_info(info, responses)}")
 
@@ -94,9 +93,7 @@ def _add_round_trips(lines: Lines, who: str, responses: Sequence[Response]) -> N
     lines[_RTT_STDDEV].append(f"{_RTT_STDDEV}{who}{deviation}\n")
 
 
-def _add_replies(lines: Lines, who: str, tally: AddressTally | None) -> None:
-    if tally is None:
-        return
+def _add_replies(lines: Lines, who: str, tally: AddressTally) -> None:
     lines[_REPLIES].append(f"{_REPLIES}{who}}} {tally.replies}\n")
     lines[_REPLY_SECONDS].append(f"{_REPLY_SECONDS}{who}}} {number(tally.seconds)}\n")
     if tally.histogram is not None:

@@ -1,0 +1,197 @@
+"""A scrape: order, headers, parts of it, both formats, and what is gone when a target is gone."""
+
+from __future__ import annotations
+
+import gc
+import re
+from dataclasses import replace
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.families import OWN_FAMILIES, PATH_FAMILIES, MetricType
+from exporter.metrics.own import OwnMetrics
+from exporter.model import Family, Protocol
+from exporter.settings import Target
+from exporter.view import View
+from tests.measured import a_view, along, an_exposition, openmetrics_families, samples, values
+
+
+def a_target(name: str, family: Family = Family.IPV4) -> View:
+    """A target of this name, traced once over two hops."""
+    return a_view(along("a", "b"), target=Target(name, "x"), family=family)
+
+
+def text_of(exposition: Exposition, *targets: str) -> str:
+    """The text format, of all or of these targets."""
+    return b"".join(exposition.chunks(targets or None, None, False)).decode()
+
+
+def test_each_metric_stands_in_one_place() -> None:
+    """Three targets came one after the other; each metric has one header, then all its lines."""
+    text = text_of(an_exposition(a_target("one"), a_target("two"), a_target("three")))
+    order = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
+    assert len(order) == len(set(order))
+    assert order == re.findall(r"^# HELP (\S+)", text, re.MULTILINE)
+    table = [family.name for family in (*PATH_FAMILIES, *OWN_FAMILIES) if family.name in order]
+    assert order[: len(table)] == table
+    current = ""
+    for line in text.splitlines():
+        if line.startswith("# TYPE"):
+            current = line.split()[2]
+        elif not line.startswith("#"):
+            assert re.fullmatch(rf"{current}(_bucket|_sum|_count)?", re.split("[{ ]", line)[0])
+
+
+def test_no_header_without_lines() -> None:
+    """Without targets only the exporter's own metrics are there."""
+    text = text_of(an_exposition())
+    assert "ftr_hop_rtt_seconds" not in text
+    assert "ftr_targets 0.0\n" in text
+
+
+def test_both_formats_say_the_same() -> None:
+    """The same samples; OpenMetrics names counters without `_total` and ends with `# EOF`."""
+    exposition = an_exposition(a_target("one"), a_target("two", Family.IPV6))
+    plain = text_of(exposition)
+    openmetrics = b"".join(exposition.chunks(None, None, True)).decode()
+    assert openmetrics.endswith("\n# EOF\n")
+    assert openmetrics.count("# EOF") == 1
+    families = {family.name: family for family in openmetrics_families(openmetrics)}
+    for family in (*PATH_FAMILIES, *OWN_FAMILIES):
+        if family.base_name in families:
+            assert families[family.base_name].type == family.type.value
+            assert families[family.base_name].documentation == family.help
+    found = [sample for family in families.values() for sample in family.samples]
+    ours = [s for s in found if s.name.startswith("ftr_")]
+    assert ours == [s for s in samples(plain) if s.name.startswith("ftr_")]
+    counters = [f.base_name for f in PATH_FAMILIES if f.type is MetricType.COUNTER]
+    assert all(f"# TYPE {name} counter\n" in openmetrics for name in counters)
+
+
+def test_parts_by_target() -> None:
+    """Names are exact; an unknown target has no part; the exporter's own metrics are no part."""
+    exposition = an_exposition(
+        a_target("one"), a_target("one", Family.IPV6), a_target("one.more"), a_target("two")
+    )
+    part = values(text_of(exposition, "one", "one", "unknown"), "ftr_path_hops", "target", "family")
+    assert part == {("one", "ipv4"): 2, ("one", "ipv6"): 2}
+    both = values(text_of(exposition, "two", "one.more"), "ftr_path_hops", "target")
+    assert set(both) == {("two",), ("one.more",)}
+    assert "ftr_targets" not in text_of(exposition, "two")
+    assert exposition.chunks(["unknown"], None, False) == []
+    assert exposition.chunks(["unknown"], None, True) == [b"# EOF\n"]
+    assert exposition.chunks([], None, False) == []
+
+
+def test_parts_by_metric() -> None:
+    """A metric is asked for by its own name, by a sample's, or by that of OpenMetrics."""
+    exposition = an_exposition(a_target("one"))
+    for asked, name in {
+        "ftr_path_hops": "ftr_path_hops",
+        "ftr_target_rtt_seconds_bucket": "ftr_target_rtt_seconds",
+        "ftr_traces": "ftr_traces_total",
+        "ftr_traces_total": "ftr_traces_total",
+        "ftr_targets": "ftr_targets",
+        "ftr_responses_late_total": "ftr_responses_late_total",
+        "python_info": "python_info",
+    }.items():
+        text = b"".join(exposition.chunks(None, [asked], False)).decode()
+        assert re.findall(r"^# TYPE (\S+)", text, re.MULTILINE) == [name]
+    some = b"".join(exposition.chunks(None, {"ftr_path_hops", "ftr_targets"}, True)).decode()
+    found = [family.name for family in openmetrics_families(some)]
+    assert found == ["ftr_path_hops", "ftr_targets"]
+    assert b"".join(exposition.chunks(None, ["unknown"], False)) == b""
+
+
+def test_an_update_replaces() -> None:
+    """The path got shorter: the lines of the cycle before are gone, those of others are not."""
+    exposition = an_exposition(a_target("one"), a_target("two"))
+    exposition.update(a_view(along("z"), target=Target("one", "x")))
+    hops = values(text_of(exposition), "ftr_hop_rtt_seconds", "target", "hop", "address")
+    assert set(hops) == {("one", "1", "z"), ("two", "1", "a"), ("two", "2", "b")}
+
+
+@pytest.mark.parametrize("change", ["protocol", "labels"])
+def test_a_change_of_labels_is_seen(change: str) -> None:
+    """Another protocol was chosen, or a reload gave labels: the old series end."""
+    view = a_target("one")
+    exposition = an_exposition(view)
+    if change == "protocol":
+        exposition.update(replace(view, protocol=Protocol.UDP))
+        expected = 'protocol="udp"'
+    else:
+        target = replace(view.target, labels=(("site", "home"),))
+        exposition.update(replace(view, target=target))
+        expected = 'site="home"'
+    lines = [line for line in text_of(exposition, "one").splitlines() if line[0] != "#"]
+    assert all(expected in line for line in lines)
+
+
+def test_counters_go_on_from_cycle_to_cycle() -> None:
+    """The same target, cycle after cycle: one set of series, whose counters grow."""
+    view = a_target("one")
+    exposition = an_exposition(view)
+    assert view.trace is not None
+    for expected in (2, 3, 4):
+        exposition.update(a_view(view.trace, target=view.target, tally=view.tally))
+        text = text_of(exposition)
+        assert values(text, "ftr_traces_total", "target") == {("one",): expected}
+        assert values(text, "ftr_hop_replies_total", "address") == {
+            ("a",): expected,
+            ("b",): expected,
+        }
+
+
+def test_removal() -> None:
+    """A family, then a target: nothing of them is left, and removing again is no error."""
+    exposition = an_exposition(
+        a_target("one"), a_target("one", Family.IPV6), a_target("two"), a_target("two", Family.IPV6)
+    )
+    exposition.remove(("one", Family.IPV6))
+    exposition.remove(("one", Family.IPV6))
+    assert set(values(text_of(exposition), "ftr_path_hops", "target", "family")) == {
+        *(("one", "ipv4"), ("two", "ipv4"), ("two", "ipv6"))
+    }
+    exposition.remove_target("two")
+    exposition.remove_target("never there")
+    assert 'target="two"' not in text_of(exposition)
+    exposition.remove_target("one")
+    assert text_of(exposition, "one", "two") == ""
+    exposition.update(a_target("two"))
+    assert set(values(text_of(exposition), "ftr_path_hops", "target")) == {("two",)}
+
+
+def test_nothing_stays_of_what_was_removed() -> None:
+    """A thousand targets came and went: no object of theirs is kept."""
+    exposition = Exposition(OwnMetrics(), 2000)
+    for number in range(1000):
+        exposition.update(a_target(f"target-{number}"))
+        exposition.remove_target(f"target-{number}")
+    gc.collect()
+    left = [thing for thing in gc.get_objects() if isinstance(thing, Target)]
+    assert not [target for target in left if target.name.startswith("target-")]
+    assert text_of(exposition, *(f"target-{number}" for number in range(1000))) == ""
+
+
+def test_the_limit_may_change() -> None:
+    """A reload lowered the limit; what was dropped is counted with each cycle that is shown."""
+    exposition = an_exposition(a_target("one"))
+    full = len(samples(text_of(exposition, "one")))
+    exposition.series_per_target = full - 3
+    for _ in range(2):
+        exposition.update(a_target("one"))
+    assert len(samples(text_of(exposition, "one"))) == full - 3
+    assert values(text_of(exposition), "ftr_series_dropped_total") == {(): 6}
+
+
+def test_a_scrape_hands_out_what_was_rendered() -> None:
+    """No string is made anew: two scrapes share the very bytes of each target."""
+    exposition = an_exposition(a_target("one"), a_target("two"))
+    first = exposition.chunks(["one", "two"], None, False)
+    second = exposition.chunks(["one", "two"], None, True)
+    plain = [piece for piece in first if not piece.startswith(b"#")]
+    assert plain
+    assert {id(piece) for piece in plain} <= {id(piece) for piece in second}
+    assert list(text_string_to_metric_families(b"".join(first).decode()))

@@ -1,0 +1,108 @@
+"""What is counted, what never is, and that memory stays bounded."""
+
+from __future__ import annotations
+
+import math
+
+from exporter.model import StopReason
+from exporter.settings import Module
+from exporter.tally import ADDRESSES_PER_HOP, Histogram, Tally
+from tests.measured import a_hop, a_response, a_trace
+
+MODULE = Module(rtt_buckets=(0.001, 0.01))
+
+
+def test_a_trace_is_counted() -> None:
+    """Three rounds to the destination, one of them lost, over one hop that lost one too."""
+    tally = Tally(MODULE)
+    answers = (a_response("a", 0.25), a_response("a", 0.5))
+    tally.add(a_trace(a_hop(1, *answers, sent=3), sent=3, rtts=(0.002, 0.004), duration=0.07))
+    assert (tally.traces, tally.sent, tally.lost) == (1, 3, 1)
+    assert (tally.rtt.counts, tally.rtt.sum) == ([0, 2, 0], 0.006)
+    assert (tally.duration.counts[:3], tally.duration.sum) == ([0, 1, 0], 0.07)
+    hop = tally.hops[1]
+    assert (hop.sent, hop.lost) == (3, 1)
+    assert (hop.addresses["a"].replies, hop.addresses["a"].seconds) == (2, 0.75)
+    assert hop.addresses["a"].histogram is None
+
+
+def test_local_errors_are_never_loss() -> None:
+    """The socket was refused: an error with a reason, a cycle, and nothing else."""
+    tally = Tally(MODULE)
+    errors = (("permission", 1), ("send", 2))
+    tally.add(a_trace(stop=StopReason.ERROR, errors=errors))
+    tally.add(a_trace(stop=StopReason.ERROR, errors=(("send", 1), ("a new reason", 1))))
+    assert (tally.traces, tally.sent, tally.lost, tally.hops) == (2, 0, 0, {})
+    assert sum(tally.duration.counts) == 0
+    happened = {reason: count for reason, count in tally.errors.items() if count}
+    assert happened == {"permission": 1, "send": 3, "a new reason": 1}
+    assert tally.errors["resolve"] == 0
+
+
+def test_skipped_cycles() -> None:
+    """Cycles that did not start are no traces."""
+    tally = Tally(MODULE)
+    tally.skip()
+    tally.skip(3)
+    assert (tally.skipped, tally.traces) == (4, 0)
+
+
+def test_a_bucket_holds_its_bound() -> None:
+    """`le` means less or equal; what lies above all bounds goes into the last place."""
+    histogram = Histogram((0.001, 0.01))
+    for seconds in (0.0, 0.001, 0.0011, 0.01, 0.0101, math.inf):
+        histogram.observe(seconds)
+    assert histogram.counts == [2, 2, 2]
+    assert histogram.sum == math.inf
+
+
+def test_sums_never_fall() -> None:
+    """The clock was set back while a probe was on its way; more answers came than probes went."""
+    tally = Tally(MODULE)
+    tally.add(a_trace(a_hop(1, a_response("a", 1.0)), sent=1, rtts=(1.0,)))
+    hop = a_hop(1, a_response("a", -5.0), a_response("a", math.nan), sent=1)
+    tally.add(a_trace(hop, sent=0, rtts=(-5.0,), duration=-1.0))
+    assert (tally.sent, tally.lost, tally.rtt.sum, tally.duration.sum) == (1, 0, 1.0, 0.5)
+    assert (tally.hops[1].lost, tally.hops[1].addresses["a"].seconds) == (0, 1.0)
+    assert tally.hops[1].addresses["a"].replies == 3
+
+
+def test_hop_histograms_only_on_demand() -> None:
+    """`hop_histograms` gives each responder a histogram with the buckets of the module."""
+    tally = Tally(Module(rtt_buckets=(0.001, 0.01), hop_histograms=True))
+    tally.add(a_trace(a_hop(1, a_response("a", 0.005), a_response("b", 0.5))))
+    found = {name: one.histogram for name, one in tally.hops[1].addresses.items()}
+    assert [histogram.counts for histogram in found.values() if histogram] == [[0, 1, 0], [0, 0, 1]]
+
+
+def test_an_address_goes_on_where_it_was() -> None:
+    """A responder left for a while and came back: its counters continue."""
+    tally = Tally(MODULE)
+    for address in ("a", "b", "b", "a"):
+        tally.add(a_trace(a_hop(1, a_response(address))))
+    assert tally.hops[1].addresses["a"].replies == 2
+
+
+def test_memory_is_bounded() -> None:
+    """A router answered from ten thousand forged addresses: the longest unheard are forgotten."""
+    tally = Tally(MODULE)
+    for number in range(10_000):
+        steady = a_response("steady", number=1)
+        tally.add(a_trace(a_hop(1, a_response(f"forged-{number}"), steady)))
+    addresses = tally.hops[1].addresses
+    assert len(addresses) == ADDRESSES_PER_HOP
+    assert addresses["steady"].replies == 10_000
+    assert "forged-9999" in addresses
+    assert "forged-0" not in addresses
+
+
+def test_the_latest_trace_is_never_forgotten() -> None:
+    """A hundred responders in one trace are all exposed, so none of them may lose its counters."""
+    tally = Tally(MODULE)
+    crowd = [a_response(f"r{number}", number=number) for number in range(100)]
+    tally.add(a_trace(a_hop(1, a_response("before"))))
+    for _ in range(3):
+        tally.add(a_trace(a_hop(1, *crowd)))
+    assert [one.replies for one in tally.hops[1].addresses.values()] == [3] * 100
+    tally.add(a_trace(a_hop(1, a_response("after"))))
+    assert len(tally.hops[1].addresses) == ADDRESSES_PER_HOP
