@@ -42,15 +42,19 @@ def test_each_ttl_is_answered_by_its_hop(lab_factory: LabFactory, version: int, 
 @both
 @probes
 def test_the_delays_of_the_links_add_up(lab_factory: LabFactory, version: int, icmp: bool) -> None:
-    """Each answer took as long as the links on its way; the log bounds what the process saw."""
+    """No answer came before the links on its way allow; on a machine with time, little later."""
     lab = lab_factory("small")
+    delays = (0.0003, 0.0023, 0.0033, 0.0038)
     with Prober(WEB[version], icmp=icmp) as prober:
-        fastest = [min(ask(prober, ttl).rtt for _ in range(5)) for ttl in (1, 2, 3, 4)]
-    for rtt, delay in zip(fastest, (0.0003, 0.0023, 0.0033, 0.0038), strict=True):
-        assert delay <= rtt < delay + 0.002
+        for ttl, delay in enumerate(delays, 1):
+            rtts = [ask(prober, ttl).rtt]
+            while rtts[-1] > delay + 0.001:
+                assert len(rtts) < 200, f"never within a millisecond: {min(rtts)}"
+                rtts.append(ask(prober, ttl).rtt)
+            assert min(rtts) >= delay
     for record in lab.truth():
         assert record.rtt <= record.rtt_bound
-        assert record.rtt >= (0.0, 0.0003, 0.0023, 0.0033, 0.0038)[record.ttl]
+        assert record.rtt >= delays[record.ttl - 1]
 
 
 @both
