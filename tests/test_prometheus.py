@@ -1,0 +1,120 @@
+"""A real Prometheus scrapes the daemon in the lab and is asked what it has understood."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.conftest import LabFactory
+from tests.daemon import running
+from tests.lab.lab import Lab
+
+SCRAPE = """
+global: {{scrape_interval: 1s}}
+scrape_configs:
+  - job_name: ftr
+    static_configs: [{{targets: ["{address}"]}}]
+"""
+WEB = "http://127.0.0.1:9090"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("prometheus") is None,
+    reason="no prometheus on this machine; install it (Debian: apt install prometheus)",
+)
+
+
+@contextmanager
+def prometheus(lab: Lab, address: str) -> Iterator[None]:
+    """Prometheus, scraping `address` every second."""
+    config = lab.shared / "prometheus.yml"
+    config.write_text(SCRAPE.format(address=address))
+    process = lab.popen(
+        [
+            "prometheus",
+            f"--config.file={config}",
+            f"--storage.tsdb.path={lab.shared / 'tsdb'}",
+            "--web.listen-address=127.0.0.1:9090",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def query(expression: str) -> list[dict[str, Any]]:
+    """The instant vector of an expression; empty while Prometheus is not up yet."""
+    url = f"{WEB}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+            return found
+    except urllib.error.URLError:
+        return []
+
+
+def until(expression: str, count: int, seconds: float = 30) -> list[dict[str, Any]]:
+    """Ask until the answer has so many series."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if len(found := query(expression)) == count:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{expression}: {query(expression)}")
+
+
+def test_prometheus_understands_the_daemon(lab_factory: LabFactory) -> None:
+    """Up, hop by hop; a changed route ends the old series at the next scrape, by itself."""
+    lab = lab_factory("small")
+    config = """
+        defaults: {interval: 1s, timeout: 500ms, probes: 2}
+        enrichment: {rdns: false, asn: {source: none}}
+        targets: [{name: web, host: 192.0.2.1}, {name: six, host: "2001:db8:300::1"}]
+    """
+    with running(lab, config) as daemon, prometheus(lab, daemon.address):
+        until("up == 1", 1)
+        until("ftr_target_reached == 1", 2)
+        hops = until('ftr_hop_rtt_seconds{target="web"}', 4)
+        assert {series["metric"]["address"] for series in hops} == {
+            "198.51.100.1",
+            "203.0.113.1",
+            "192.0.2.254",
+            "192.0.2.1",
+        }
+        until('rate(ftr_hop_probes_lost_total{target="web"}[10s]) == 0', 4)
+        until("histogram_quantile(0.9, rate(ftr_target_rtt_seconds_bucket[10s])) < 0.05", 2)
+        mean = 'rate(ftr_hop_reply_seconds_total{hop="2"}[10s])/rate(ftr_hop_replies_total[10s])'
+        assert all(0.002 < float(series["value"][1]) < 0.01 for series in until(mean, 2))
+        lab.set_target("web", path=["gw", "a", "edge"])
+        until('ftr_hop_info{target="web", address="203.0.113.11"}', 1)
+        until('ftr_hop_info{target="web", address="203.0.113.1"}', 0)
+        assert query("scrape_samples_scraped > 100")
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None,
+    reason="no promtool on this machine; install it (Debian: apt install prometheus)",
+)
+def test_promtool_has_no_complaint(lab_factory: LabFactory) -> None:
+    """Names, types, units and help of a real scrape pass the official linter."""
+    lab = lab_factory("small")
+    with running(lab, "targets: [{host: 192.0.2.1}]") as daemon:
+        daemon.until_traced(1, "192.0.2.1")
+        text = daemon.get("/metrics")
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
