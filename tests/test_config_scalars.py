@@ -90,3 +90,10 @@ def test_what_is_shown_prints_in_one_line(text: str) -> None:
     result = shown(text)
     assert result.isprintable()
     assert len(result) <= 80 * 10
+
+
+def test_long_text_is_cut_off() -> None:
+    """Somebody wrote a very long value; what we show of it ends in an ellipsis."""
+    assert shown("x" * 81) == "x" * 79 + "…"
+    assert shown("x" * 80) == "x" * 80
+    assert shown("\n" * 3, 2) == "\\n…"

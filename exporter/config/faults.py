@@ -47,12 +47,12 @@ def found(node: Node | None, *, text_wanted: bool = False) -> str:
 def _reading(value: object, text: str, text_wanted: bool) -> str:
     if isinstance(value, Odd):
         return f", which YAML reads as {value.reading} (quote it where text is meant)"
-    reading = "a number"
-    if isinstance(value, bool):
-        reading = "true" if value else "false"
+    if not isinstance(value, bool):
+        return ", which YAML reads as a number (quote it)" if text_wanted else ""
+    reading = "true" if value else "false"
     if text_wanted:
         return f", which YAML reads as {reading} (quote it)"
-    return f", which YAML reads as {reading}" if text.lower() != reading and value in (0, 1) else ""
+    return f", which YAML reads as {reading}" if text != reading else ""
 
 
 @lru_cache(maxsize=1024)

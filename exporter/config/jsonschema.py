@@ -1,8 +1,9 @@
-"""Generates the JSON Schema of the configuration: `python -m exporter.config.jsonschema`."""
+"""Generates the JSON Schema of the configuration: `python -m exporter.config.jsonschema [FILE]`."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,11 +22,13 @@ def json_schema() -> dict[str, Any]:
 
 
 def _tidy(part: Any) -> None:
-    """Drop what only repeats: titles made of key names, and defaults that mean "left out"."""
+    """Drop titles made of key names and defaults that mean "left out"; close label mappings."""
     if isinstance(part, list):
         for item in part:
             _tidy(item)
     elif isinstance(part, dict):
+        if "patternProperties" in part:
+            part["additionalProperties"] = False
         for name, field in part.get("properties", {}).items():
             if field.get("title") == name.replace("_", " ").title():
                 del field["title"]
@@ -41,4 +44,5 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    SCHEMA_FILE.write_text(text(), encoding="utf-8")
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else SCHEMA_FILE
+    target.write_text(text(), encoding="utf-8")
