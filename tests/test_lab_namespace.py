@@ -25,7 +25,13 @@ try:
 except namespace.NamespaceUnavailable as error:
     sys.exit(str(error))
 import socket
+from tests.lab.lab import Lab
 print(socket.if_nameindex(), namespace.in_user_namespace(), namespace.entered())
+PING = [sys.executable, "-c", "import socket as s; s.socket(s.AF_INET, s.SOCK_DGRAM, 1)"]
+for allowed in (True, False, True):
+    with Lab("small", ping_sockets=allowed) as lab:
+        print(lab.run(PING).returncode, len(socket.if_nameindex()))
+print(socket.if_nameindex())
 """
 
 
@@ -58,7 +64,7 @@ def test_nothing_outside_can_be_reached() -> None:
 
 @needs_namespace
 def test_an_ordinary_user_gets_a_namespace_too() -> None:
-    """Without any privilege, but with user namespaces, the same worked; else it said why not."""
+    """Without any privilege, but with user namespaces, labs worked too, with and without ping."""
     environment = {key: value for key, value in os.environ.items() if key != "FTR_LAB_NAMESPACE"}
     done = subprocess.run(
         [*unprivileged.prefix(), sys.executable, "-c", TRY],
@@ -71,7 +77,11 @@ def test_an_ordinary_user_gets_a_namespace_too() -> None:
     if done.returncode:
         assert "user.max_user_namespaces" in done.stderr
         pytest.skip(done.stderr)
-    assert done.stdout == "[(1, 'lo')] True True\n"
+    assert done.stdout.splitlines() == [
+        "[(1, 'lo')] True True",
+        *("0 3", "1 3", "0 3"),
+        "[(1, 'lo')]",
+    ]
 
 
 @needs_namespace

@@ -53,7 +53,8 @@ def find_world(world: str | Path | World) -> World:
 class Lab:
     """A running world: use it as a context manager.
 
-    `ping_sockets` says whether ICMP datagram sockets are permitted to everyone in it. Entering
+    `ping_sockets` says whether ICMP datagram sockets are permitted to everyone in it. An ordinary
+    user's lab that forbids them has a network namespace of its own, loopback included. Entering
     raises `NamespaceUnavailable`, `NetlinkError` or `ControlError`.
     """
 
@@ -71,8 +72,12 @@ class Lab:
         self.directory.chmod(0o711)
         self.shared.mkdir()
         self.shared.chmod(0o777)
+        self._former: int | None = None
         try:
-            self.allow_ping_sockets(self._ping_sockets)
+            if self._ping_sockets or not namespace.in_user_namespace():
+                self.allow_ping_sockets(self._ping_sockets)
+            else:
+                self._former = namespace.renew()
             link.lay(self.world)
             self._start()
         except BaseException:
@@ -129,6 +134,8 @@ class Lab:
 
     def _tear_down(self) -> None:
         link.remove()
+        if self._former is not None:
+            namespace.go_back(self._former)
         namespace.allow_ping_sockets(True)
         self._directory.cleanup()
 
@@ -159,7 +166,7 @@ class Lab:
     def allow_ping_sockets(self, allowed: bool) -> None:
         """Permit or forbid ICMP datagram sockets. Raises `NamespaceUnavailable`."""
         if not namespace.allow_ping_sockets(allowed):
-            raise namespace.NamespaceUnavailable(f"{namespace.PING_GROUP_RANGE} is read-only")
+            raise namespace.NamespaceUnavailable(f"cannot change {namespace.PING_GROUP_RANGE}")
 
     def ping(self) -> dict[str, Any]:
         """Wait until every probe sent so far is taken in; gives the counts of `control.py`."""

@@ -59,7 +59,7 @@ def enter() -> None:
             continue
         _unshare(flags)
         _State.entered = True
-        os.environ["FTR_LAB_NAMESPACE"] = _current()
+        _tell_children()
         allow_ping_sockets(True)
         return
     raise NamespaceUnavailable(f"no network namespace: {'; '.join(reasons)}; {REMEDY}")
@@ -68,7 +68,8 @@ def enter() -> None:
 def allow_ping_sockets(allowed: bool) -> bool:
     """Open or close ICMP datagram sockets to every group; returns whether that was possible.
 
-    Stock kernels forbid them (`1 0`). In a user namespace only mapped groups may be named.
+    Stock kernels forbid them (`1 0`). A user namespace can only name its own group, so there they
+    cannot be forbidden again; only a new network namespace forbids them (`renew`).
     """
     everyone = "0 0" if in_user_namespace() else "0 2147483647"
     try:
@@ -78,8 +79,37 @@ def allow_ping_sockets(allowed: bool) -> bool:
     return True
 
 
+def renew() -> int:
+    """Enter a fresh network namespace of the same user namespace; gives the way back."""
+    former = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    _unshare(CLONE_NEWNET)
+    _tell_children()
+    return former
+
+
+def go_back(former: int) -> None:
+    """Return to the namespace from which `renew` came."""
+    _checked(_libc().setns(former, CLONE_NEWNET), "return to the network namespace")
+    os.close(former)
+    _tell_children()
+
+
+def _tell_children() -> None:
+    os.environ["FTR_LAB_NAMESPACE"] = _current()
+
+
 def _current() -> str:
-    return os.readlink("/proc/self/ns/net")
+    return os.readlink("/proc/thread-self/ns/net")
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 def _tried_in_child(flags: int) -> str:
@@ -105,14 +135,18 @@ def _tried_in_child(flags: int) -> str:
 
 def _unshare(flags: int) -> None:
     uid, gid = os.geteuid(), os.getegid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(flags) != 0:
-        number = ctypes.get_errno()
-        what = "user and network" if flags & CLONE_NEWUSER else "network"
-        raise OSError(number, f"unshare of the {what} namespace: {os.strerror(number)}")
+    what = "user and network" if flags & CLONE_NEWUSER else "network"
+    _checked(_libc().unshare(flags), f"unshare of the {what} namespace")
     if flags & CLONE_NEWUSER:
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+        _map("setgroups", "deny")
+        _map("uid_map", f"0 {uid} 1")
+        _map("gid_map", f"0 {gid} 1")
     with Netlink() as netlink:
         netlink.up("lo")
+
+
+def _map(name: str, text: str) -> None:
+    try:
+        Path("/proc/self", name).write_text(text)
+    except OSError as error:
+        raise OSError(error.errno, f"/proc/self/{name}: {error.strerror}") from error
