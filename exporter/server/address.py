@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from exporter.errors import FtrError
 
 _TCP = re.compile(
-    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[^\]\s]+)?)\]|(?P<host>[^\[\]:\s/]*)):(?P<port>\d{1,5})"
+    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[^\]\s]+)?)\]|(?P<host>[^\[\]:\s/]*)):(?P<port>[0-9]{1,5})"
 )
 _FORMS = "use :PORT, ADDRESS:PORT, [IPV6]:PORT, HOST:PORT or unix:/PATH"
 
