@@ -163,7 +163,8 @@ class PathMonitor:
         self._services.publish(self._view())
 
     def _view(self) -> View:
-        infos = {address: self._services.info(address) for address in self._seen}
+        shown = self._seen.union(address for address in self._path if address is not None)
+        infos = {address: self._services.info(address) for address in shown}
         return View(
             self._target, self._family, self._protocol, self._trace, self._path, infos, self.tally
         )

@@ -122,13 +122,13 @@ def test_histograms_of_hops() -> None:
     answers = (a_response("a", 0.05), a_response("b", 0.5))
     view = a_view(a_trace(a_hop(1, *answers)), target=Target("example", "x", module))
     text = shown(view)
-    buckets = values(text, "ftr_hop_rtt_histogram_seconds_bucket", *HOP, "le")
+    buckets = values(text, "ftr_hop_rtt_distribution_seconds_bucket", *HOP, "le")
     found = [(key[1], key[3], value) for key, value in buckets.items()]
     assert found == [
         *[("a", "0.1", 1), ("a", "1.0", 1), ("a", "+Inf", 1)],
         *[("b", "0.1", 0), ("b", "1.0", 1), ("b", "+Inf", 1)],
     ]
-    assert "ftr_hop_rtt_histogram_seconds_count" not in names_in(shown(a_view(along("a"))))
+    assert "ftr_hop_rtt_distribution_seconds_count" not in names_in(shown(a_view(along("a"))))
 
 
 def test_a_hop_that_is_gone_is_gone() -> None:

@@ -125,7 +125,7 @@ HOP_RTT_STDDEV = _gauge(
     *_HOP_ADDRESS,
 )
 HOP_RTT_HISTOGRAM = _histogram(
-    "ftr_hop_rtt_histogram_seconds",
+    "ftr_hop_rtt_distribution_seconds",
     "Round-trip time to a hop's responder, of every probe that it answered. Only where "
     "hop_histograms is true.",
     *_HOP_ADDRESS,
