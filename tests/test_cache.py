@@ -11,7 +11,7 @@ import pytest
 
 from exporter.enrichment.breaker import FAILURES, Breaker
 from exporter.enrichment.cache import Cache, Found, Lifetimes, Source
-from exporter.enrichment.pool import Job, Pool
+from exporter.enrichment.pool import Bounds, Job, Pool
 from exporter.lookup import LookupFailed
 from tests.clock import Clock, until
 
@@ -39,7 +39,7 @@ class World:
         self.asked: Counter[str] = Counter()
         self.done: list[str] = []
         self.observed: list[tuple[str, float]] = []
-        self.pool = CountingPool(concurrency, backlog)
+        self.pool = CountingPool(Bounds(concurrency, backlog, rate=1e6))
         self.breaker = Breaker(self.clock)
         self.gate = asyncio.Event()
         self.gate.set()
@@ -214,8 +214,10 @@ def test_a_full_queue_refuses_for_a_moment() -> None:
 
     async def scene(world: World) -> None:
         world.gate.clear()
-        for key in "abc":
-            world.cache.get(key)
+        world.cache.get("a")
+        await until(lambda: world.asked["a"])
+        world.cache.get("b")
+        world.cache.get("c")
         assert world.cache.pending("b")
         assert not world.cache.pending("c")
         world.gate.set()

@@ -45,6 +45,13 @@ ZONE: dict[str, Any] = {
 }
 GW = HostInfo("gw.example.net", 64500, "EXAMPLE-ACCESS", "198.51.100.0/24", "DE")
 HOT = 20_000
+SILENT = {
+    Mode.DROP,
+    Mode.WRONG_ID,
+    Mode.WRONG_SOURCE,
+    Mode.SHORT,
+    Mode.COMPRESSION_LOOP,
+}
 
 
 @dataclass
@@ -75,7 +82,7 @@ def play(
     *,
     settings: EnrichmentSettings | None = None,
     zone: dict[str, Any] | None = None,
-    timeout: float = 0.3,
+    timeout: float = 10.0,
     **options: Any,
 ) -> None:
     """Run a scene, close the enricher, and see that nothing is left of it."""
@@ -94,6 +101,7 @@ def play(
                 on_update=updates.append,
                 observe=lambda kind, result, seconds: observed.append((kind, result)),
                 clock=clock,
+                rate=5000.0,
                 **options,
             )
             await scene(Stage(server, enricher, clock, updates, observed))
@@ -190,7 +198,7 @@ def test_a_thousand_addresses_at_once() -> None:
             "as_name": 2,
         }
 
-    play(scene, zone=zone, timeout=10.0)
+    play(scene, zone=zone)
 
 
 def test_known_hosts_cost_nothing() -> None:
@@ -288,7 +296,8 @@ def test_each_fault_costs_labels_only(mode: Mode) -> None:
         assert {kind for kind, _ in stage.observed} == {"rdns", "asn"}
         assert not {result for _, result in stage.observed} - {"timeout", "error", "negative"}
 
-    play(scene)
+    # Where an answer counts, a busy machine has time for it; where none comes, we need not wait.
+    play(scene, timeout=0.1 if mode in SILENT else 10.0)
 
 
 def test_hostile_answers_never_reach_a_label() -> None:
@@ -321,7 +330,7 @@ def test_a_slow_origin_does_not_hold_up_the_name() -> None:
         assert stage.enricher.pending("198.51.100.1")
         assert await stage.learn("198.51.100.1") == [GW]
 
-    play(scene, timeout=2.0)
+    play(scene)
 
 
 def test_labels_do_not_flap_while_the_dns_is_dead() -> None:
@@ -368,13 +377,13 @@ def test_a_name_taken_away_is_gone() -> None:
 
 
 def test_a_dead_server_piles_up_nothing() -> None:
-    """Five hundred hops met a silent server: few questions, and it is left alone."""
-    addresses = [f"198.51.{number // 200}.{number % 200}" for number in range(500)]
+    """Two hundred hops met a silent server: few questions, and it is left alone."""
+    addresses = [f"198.51.7.{number}" for number in range(200)]
 
     async def scene(stage: Stage) -> None:
         stage.server.fault = Fault(Mode.DROP)
         started = time.monotonic()
-        assert await stage.learn(*addresses) == [NOTHING_KNOWN] * 500
+        assert await stage.learn(*addresses) == [NOTHING_KNOWN] * 200
         assert time.monotonic() - started < 10.0
         assert len(stage.observed) <= 64 + 16
         asked = len(stage.server.log)
@@ -386,12 +395,14 @@ def test_a_dead_server_piles_up_nothing() -> None:
         assert len(stage.server.log) == asked
         assert len(asyncio.all_tasks()) == 1
         stage.server.fault = Fault()
-        for _ in range(3):
-            stage.clock.now += 60.0
-            await stage.learn(*addresses)
-        await until(lambda: all(stage.enricher.info(address).asn for address in addresses))
 
-    play(scene)
+        def all_known() -> bool:
+            stage.clock.now += 1.0
+            return None not in [stage.enricher.info(address).asn for address in addresses]
+
+        await until(all_known)
+
+    play(scene, timeout=1.0)
 
 
 def test_a_broken_zone_does_not_stop_the_other() -> None:

@@ -8,7 +8,7 @@ are repeated ever less often.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -132,20 +132,26 @@ class Cache(Generic[Key, Value]):
         source = self._source
         if source.breaker.paused:
             entry.fresh_until = source.breaker.paused_until
-        elif source.pool.submit(partial(self._look_up, key, entry), urgent=source.urgent):
+        elif source.pool.submit(partial(self._job, key, entry), urgent=source.urgent):
             entry.in_flight = True
         else:
             entry.fresh_until = source.clock() + self._lifetimes.refused
+
+    def _job(self, key: Key, entry: Entry[Value]) -> Coroutine[object, object, None] | None:
+        source = self._source
+        if source.breaker.admit():
+            return self._look_up(key, entry)
+        entry.fresh_until = source.breaker.paused_until
+        entry.in_flight = False
+        source.done(key)
+        return None
 
     async def _look_up(self, key: Key, entry: Entry[Value]) -> None:
         source = self._source
         # Holds where the look-up is cancelled or breaks: the entry may then be tried again.
         entry.fresh_until = source.clock() + self._lifetimes.failure_shortest
         try:
-            if source.breaker.admit():
-                await self._ask(key, entry)
-            else:
-                entry.fresh_until = source.breaker.paused_until
+            await self._ask(key, entry)
         finally:
             entry.in_flight = False
             source.done(key)

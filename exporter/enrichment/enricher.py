@@ -17,7 +17,7 @@ from functools import partial
 from exporter.enrichment.breaker import Breaker
 from exporter.enrichment.cache import Cache, Entry, Found, Key, Lifetimes, Source, Value
 from exporter.enrichment.origin import Origin, find_as_name, find_hostname, find_origin
-from exporter.enrichment.pool import Pool
+from exporter.enrichment.pool import Bounds, Pool
 from exporter.enrichment.scope import public_address
 from exporter.hosts import canonical_any
 from exporter.model import NOTHING_KNOWN, HostInfo
@@ -28,7 +28,6 @@ Observe = Callable[[str, str, float], None]
 """Called with the kind of a look-up (`rdns`, `asn`, `as_name`), its result, and its seconds."""
 
 _ALWAYS = float("inf")
-_BACKLOG = 20_000
 
 
 @dataclass(slots=True)
@@ -46,7 +45,8 @@ class Enricher:
     """Knows hosts. To be used from one event loop; `close` it before that loop ends.
 
     `on_update(address)` is called from the loop after the `HostInfo` of an address has changed.
-    `concurrency` bounds the look-ups in flight, `limit` the addresses and AS numbers remembered.
+    `concurrency` bounds the look-ups in flight, `rate` those begun per second in the long run,
+    `limit` the addresses and AS numbers remembered.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Enricher:
         on_update: Callable[[str], None],
         observe: Observe = _unobserved,
         concurrency: int = 64,
+        rate: float = 500.0,
         clock: Callable[[], float] = time.monotonic,
         limit: int = 100_000,
         lifetimes: Lifetimes | None = None,
@@ -66,7 +67,7 @@ class Enricher:
         self._clock = clock
         self._limit = limit
         self._lifetimes = lifetimes
-        self._pool = Pool(concurrency, _BACKLOG)
+        self._pool = Pool(Bounds(concurrency, rate=rate))
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._settling: dict[str, asyncio.Future[None]] = {}
         self._unnamed: dict[int, set[str]] = {}
