@@ -203,7 +203,6 @@ def test_the_least_used_goes_first() -> None:
         assert await world.get("b") is None
         assert world.asked == {"a": 1, "b": 2, "c": 1, "d": 1}
         world.cache.discard("a")
-        world.cache.discard("a")
         assert await world.get("a") is None
 
     play(scene, limit=3)
