@@ -34,8 +34,8 @@ class Report(Interface):
         """A probe was answered; `info` is None while the look-ups of its address are under way."""
         ...
 
-    def info(self, address: str, info: HostInfo) -> None:
-        """The look-ups of an address have brought something, or have ended."""
+    def info(self, address: str, info: HostInfo, *, complete: bool = False) -> None:
+        """The look-ups of an address have brought something; `complete` where all have ended."""
         ...
 
     def finish(self, trace: Trace, infos: Mapping[str, HostInfo]) -> None:

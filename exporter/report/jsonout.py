@@ -24,7 +24,7 @@ class JsonReport:
     def response(self, response: Response, info: HostInfo | None) -> None:
         """Say nothing yet."""
 
-    def info(self, address: str, info: HostInfo) -> None:
+    def info(self, address: str, info: HostInfo, *, complete: bool = False) -> None:
         """Say nothing yet."""
 
     def finish(self, trace: Trace, infos: Mapping[str, HostInfo]) -> None:
@@ -58,7 +58,7 @@ class JsonLinesReport:
         """Print the hop as far as it is known now."""
         _print(self._out, hop_json(response, info, target=self._target))
 
-    def info(self, address: str, info: HostInfo) -> None:
+    def info(self, address: str, info: HostInfo, *, complete: bool = False) -> None:
         """Print what DNS said after the hop had been printed."""
         _print(self._out, info_json(address, info, target=self._target))
 

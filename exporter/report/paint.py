@@ -32,7 +32,8 @@ def cells(text: str) -> int:
 
 def fit(text: str, width: int) -> str:
     """The text cut or padded to exactly `width` columns; an ellipsis shows the cut."""
-    return _cut(text, width) + " " * max(0, width - cells(text))
+    shown = _cut(text, width)
+    return shown + " " * (width - cells(shown))
 
 
 class Layout:

@@ -33,12 +33,12 @@ class Table:
         self._family = heading.family
         self._rounds = heading.rounds
         self._infos: dict[str, HostInfo] = {}
+        self._looked_up: set[str] = set()
         self._hops: dict[int, list[Response]] = {}
         self._lost: dict[int, int] = {}
         self._round = 0
         self._end: int | None = None
         self.first = heading.first_hop
-        self.final = False
 
     @property
     def last(self) -> int:
@@ -55,15 +55,16 @@ class Table:
         if response.reached and (self._end is None or probe.ttl < self._end):
             self._end = probe.ttl
         if info is not None:
-            self._infos[response.address] = info
+            self.know(response.address, info, complete=True)
 
-    def know(self, address: str, info: HostInfo) -> None:
-        """Take in what was found out about an address."""
+    def know(self, address: str, info: HostInfo, *, complete: bool) -> None:
+        """Take in what was found out about an address; `complete` where no more will come."""
         self._infos[address] = info
+        if complete:
+            self._looked_up.add(address)
 
     def finish(self, trace: Trace, infos: Mapping[str, HostInfo]) -> None:
         """Put the finished trace in place of what was gathered."""
-        self.final = True
         self._infos.update(infos)
         self._hops = {hop.ttl: list(hop.responses) for hop in trace.hops}
         self._lost = {hop.ttl: hop.lost for hop in trace.hops}
@@ -85,7 +86,7 @@ class Table:
         if not responses:
             return self._round >= max(1, self._rounds - 1)
         in_last_round = any(each.probe.round >= self._rounds - 1 for each in responses)
-        return in_last_round and all(each.address in self._infos for each in responses)
+        return in_last_round and self._looked_up.issuperset(each.address for each in responses)
 
     def rows(self, ttl: int) -> list[Row]:
         """The lines of one hop: one for each responder, in the order first seen."""

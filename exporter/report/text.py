@@ -21,7 +21,8 @@ class TextReport:
 
     On a terminal (`height` lines of `width` columns) the whole table is kept up to date in place:
     names and origins appear when they arrive. Elsewhere (`height` 0, or a tiny terminal) a hop's
-    line is printed once, in TTL order, as soon as it is settled and those before it are printed.
+    line is printed once, in TTL order, as soon as it is settled and looked up and those before it
+    are printed.
     A hop that was given up as silent and answers after all gets a second line at the end.
     """
 
@@ -44,9 +45,9 @@ class TextReport:
         self._table.add(response, info)
         self._update()
 
-    def info(self, address: str, info: HostInfo) -> None:
+    def info(self, address: str, info: HostInfo, *, complete: bool = False) -> None:
         """Show the name and the origin of an address that was shown without."""
-        self._table.know(address, info)
+        self._table.know(address, info, complete=complete)
         self._update()
 
     def finish(self, trace: Trace, infos: Mapping[str, HostInfo]) -> None:
