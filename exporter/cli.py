@@ -93,7 +93,7 @@ def daemon_parser() -> argparse.ArgumentParser:
         "--log.level",
         dest="log_level",
         default="info",
-        choices=("debug", "info", "warning", "error"),
+        choices=("debug", "info", "warn", "error"),
         help="least severity to log (default: %(default)s)",
     )
     parser.add_argument(

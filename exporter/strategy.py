@@ -9,19 +9,17 @@ tells whether it can be reached at all. Times are seconds of one monotonic clock
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from exporter.model import Hop, Kind, Response, StopReason
+from exporter.findings import Findings
+from exporter.model import Hop, Response, StopReason
+from exporter.rounds import Round
 
 WINDOW = 8
 """TTLs probed ahead of the farthest answer while the length of the path is unknown."""
 BEYOND = 2
 """TTLs probed behind a known destination that went silent."""
-HERE = 3.0
-"""Patience with a hop, in multiples of its own RTT of late and of those on both sides of it."""
-NEAR = 10.0
-"""Patience with a hop behind which nothing answered yet, in multiples of the RTT before it."""
 FAR_SECONDS = 1.0
 """The least patience with such a hop at first sight: the next link may cross an ocean."""
 _DOUBTS = 2
@@ -56,45 +54,6 @@ class Plan:
     lesson: Lesson = field(default_factory=Lesson)
 
 
-class _Round:
-    """One round: what was asked, what still waits, what answered."""
-
-    __slots__ = (
-        "asked",
-        "ditched",
-        "end",
-        "horizon",
-        "looped",
-        "queue",
-        "reached",
-        "rtts",
-        "started",
-        "waiting",
-    )
-
-    def __init__(self, started: float, ttls: Iterable[int]) -> None:
-        self.started = started
-        self.queue = list(ttls)
-        self.asked = set(self.queue)
-        self.horizon = max(self.queue, default=0)
-        self.waiting: dict[int, float] = {}
-        self.rtts: dict[int, float] = {}
-        self.end: int | None = None
-        self.reached = False
-        self.ditched = False
-        self.looped = False
-
-    def ask(self, ttls: Iterable[int]) -> None:
-        fresh = [ttl for ttl in ttls if ttl not in self.asked]
-        self.queue += fresh
-        self.asked.update(fresh)
-
-    def finish_at(self, ttl: int, reached: bool) -> None:
-        """The path ends at `ttl`; the destination's word counts for more than a router's."""
-        if self.end is None or (reached, -ttl) > (self.reached, -self.end):
-            self.end, self.reached = ttl, reached
-
-
 class TraceState:
     """One trace in progress: probes out, responses and clock readings in.
 
@@ -104,11 +63,9 @@ class TraceState:
 
     def __init__(self, plan: Plan, now: float) -> None:
         self._plan = plan
-        self._length = plan.lesson.length
-        self._known_end = plan.lesson.reached
-        self._rounds: list[_Round] = []
-        self._sent: dict[int, int] = {}
-        self._responses: dict[int, list[Response]] = {}
+        self._findings = Findings()
+        self._known = plan.lesson
+        self._rounds: list[Round] = []
         self._doubts = 0
         self._checkpoint = now + plan.patience
         self._aborted = False
@@ -124,14 +81,14 @@ class TraceState:
 
     def sent(self, number: int, ttl: int, now: float) -> None:
         """A probe left at `now`."""
-        self._sent[ttl] = self._sent.get(ttl, 0) + 1
+        self._findings.count(ttl, 1)
         self._rounds[number].waiting[ttl] = now
         self._checkpoint = now + self._plan.patience
 
     def unsent(self, number: int, ttl: int) -> None:
         """A probe reported as sent was dropped by this host: it is neither sent nor lost."""
         if self._rounds[number].waiting.pop(ttl, None) is not None:
-            self._sent[ttl] -= 1
+            self._findings.count(ttl, -1)
 
     def abort(self) -> None:
         """End at once, because probes cannot be sent."""
@@ -139,21 +96,17 @@ class TraceState:
 
     def responded(self, response: Response, now: float) -> bool:
         """An answer to a probe of this trace. True says that `advance` may have news to act on."""
-        _, number, ttl = response.probe
-        asked, current = self._rounds[number], self._rounds[-1]
-        if asked.waiting.pop(ttl, None) is None:
+        asked, current = self._rounds[response.probe.round], self._rounds[-1]
+        if not asked.answered(response):
             return False
-        self._responses.setdefault(ttl, []).append(response)
-        asked.rtts[ttl] = response.rtt
-        if response.reached or response.kind is Kind.UNREACHABLE:
-            asked.finish_at(ttl, response.reached)
-        elif asked is current and asked.end is None:
-            self._widen(asked, ttl)
-        return bool(current.queue) or now >= self._checkpoint or not self._waits_for(current)
+        self._findings.add(response)
+        if asked is current and asked.end is None:
+            self._widen(current, response.probe.ttl)
+        return bool(current.queue) or now >= self._checkpoint or not current.outstanding()
 
     def is_beyond(self, ttl: int) -> bool:
         """Whether the path is known to end before this TTL."""
-        end, _ = self._end()
+        end = self._findings.end
         return end is not None and ttl > end
 
     def advance(self, now: float) -> None:
@@ -164,10 +117,10 @@ class TraceState:
         self._look_further(current)
         if current.queue:
             return
-        self._learn()
+        self._known = self.lesson()
         regular = len(self._rounds) < self._plan.rounds
         ttls = self._first_ttls() if regular else self._doubtful()
-        if not ttls or not self._sent:
+        if not ttls or not self._findings.sent:
             self.done = True
         elif now >= current.started + self._plan.spacing or not regular:
             self._start_round(now, ttls)
@@ -176,175 +129,115 @@ class TraceState:
         """When to call `advance` though nothing answers; None once the trace is done."""
         if self.done:
             return None
-        if now < self._checkpoint and self._waits_for(self._rounds[-1]):
+        current = self._rounds[-1]
+        if now < self._checkpoint and current.outstanding():
             return self._checkpoint
-        ends = self._patience_ends(self._rounds[-1])
-        return ends if ends > now else max(now, self._rounds[-1].started + self._plan.spacing)
+        ends = self._patience_ends(current)
+        return ends if ends > now else max(now, current.started + self._plan.spacing)
 
     # -- which TTLs ---------------------------------------------------------------------------
 
-    def _start_round(self, now: float, ttls: Iterable[int]) -> None:
-        self._rounds.append(_Round(now, ttls))
-        if self._length is not None and not self._known_end:
+    def _start_round(self, now: float, ttls: Sequence[int]) -> None:
+        self._rounds.append(Round(now, ttls))
+        if self._known.length is not None and not self._known.reached:
             self._ditch(self._rounds[-1])
 
-    def _first_ttls(self) -> Iterable[int]:
-        plan = self._plan
-        horizon = plan.first_hop + WINDOW - 1 if self._length is None else self._length
+    def _first_ttls(self) -> Sequence[int]:
+        plan, length = self._plan, self._known.length
+        horizon = plan.first_hop + WINDOW - 1 if length is None else length
         return range(plan.first_hop, min(max(horizon, plan.first_hop), plan.max_hops) + 1)
 
-    def _extend(self, current: _Round, horizon: int) -> None:
-        horizon = min(horizon, self._plan.max_hops)
-        current.ask(range(current.horizon + 1, horizon + 1))
-        current.horizon = max(current.horizon, horizon)
-
-    def _widen(self, current: _Round, ttl: int) -> None:
+    def _widen(self, current: Round, ttl: int) -> None:
         """A router answered at `ttl`, so the path goes on behind it, unless it runs in a circle."""
-        if current.looped or (self._length is not None and ttl < self._length):
+        if self._known.length is not None and ttl < self._known.length:
             return
-        if has_loop(self._addresses(), ttl):
-            current.looped = True
-        else:
-            self._extend(current, ttl + WINDOW)
+        if not self._findings.look_for_loop(ttl):
+            current.extend(min(ttl + WINDOW, self._plan.max_hops))
 
-    def _ditch(self, current: _Round) -> None:
+    def _ditch(self, current: Round) -> None:
         current.ditched = True
         current.ask([self._plan.max_hops])
 
-    def _look_further(self, current: _Round) -> None:
+    def _look_further(self, current: Round) -> None:
         """All that was asked is answered or given up; ask more where the end is not in sight."""
         last = self._plan.max_hops
         if current.end == last and current.horizon < last:
-            self._extend(current, current.horizon + WINDOW)
-        elif current.end is None and not (current.looped or current.ditched):
-            if self._length is None:
+            current.extend(min(current.horizon + WINDOW, last))
+        elif current.end is None and self._findings.loop is None and not current.ditched:
+            if self._known.length is None:
                 self._ditch(current)
-            elif self._known_end and self._is_last_chance():
-                self._extend(current, self._length + BEYOND)
+            elif self._known.reached and self._is_last_chance():
+                current.extend(min(self._known.length + BEYOND, last))
                 self._ditch(current)
 
     def _is_last_chance(self) -> bool:
-        return len(self._rounds) >= self._plan.rounds and not any(r.reached for r in self._rounds)
+        return len(self._rounds) >= self._plan.rounds and not self._findings.reached
 
-    def _doubtful(self) -> list[int]:
+    def _doubtful(self) -> Sequence[int]:
         """The TTL before a new-found end, if silent: was it a hop, or the destination, unheard?"""
-        end, reached = self._end()
-        before = (end or 0) - 1
-        if not reached or end == self._plan.lesson.length or before < self._plan.first_hop:
-            return []
-        if before in self._responses or self._doubts == _DOUBTS:
-            return []
+        found = self._findings
+        before = (found.end or 0) - 1
+        if not found.reached or found.end == self._plan.lesson.length:
+            return ()
+        if before < self._plan.first_hop or before in found.responses or self._doubts == _DOUBTS:
+            return ()
         self._doubts += 1
-        return [before]
+        return (before,)
 
     # -- how long to wait ---------------------------------------------------------------------
 
-    def _waits_for(self, current: _Round) -> list[int]:
-        """TTLs not answered that matter: those before the end, where there is one."""
-        if current.end is None:
-            return list(current.waiting)
-        return [ttl for ttl in current.waiting if ttl < (current.end or 0)]
-
-    def _patience_ends(self, current: _Round) -> float:
+    def _patience_ends(self, current: Round) -> float:
         """When the last TTL that matters is given up; 0 where none is waited for."""
-        return max(
-            (current.waiting[ttl] + self._wait(current, ttl) for ttl in self._waits_for(current)),
-            default=0.0,
-        )
+        outstanding = current.outstanding()
+        if not outstanding:
+            return 0.0
+        lately = {**self._plan.lesson.rtts, **self._findings.rtts}
+        return max(current.waiting[ttl] + self._wait(current, ttl, lately) for ttl in outstanding)
 
-    def _wait(self, current: _Round, ttl: int) -> float:
-        before = current.rtts.get(max((t for t in current.rtts if t < ttl), default=0), 0.0)
-        behind = current.rtts.get(min((t for t in current.rtts if t > ttl), default=0))
-        own = max((r.rtts[ttl] for r in self._rounds if ttl in r.rtts), default=0.0)
-        own = own or self._plan.lesson.rtts.get(ttl, 0.0)
-        if behind is not None or own:
-            wait = HERE * max(before, behind or 0.0, own)
-        else:
-            first_look = FAR_SECONDS if self._length is None else 0.0
-            wait = max(first_look, NEAR * before) if before else self._plan.timeout
-        return min(max(wait, self._plan.patience), self._plan.timeout)
+    def _wait(self, current: Round, ttl: int, lately: Mapping[int, float]) -> float:
+        wait = current.wait_for(ttl, lately)
+        if wait is None:
+            return self._plan.timeout
+        first_look = self._known.length is None and ttl > max(current.rtts, default=0)
+        least = max(FAR_SECONDS, self._plan.patience) if first_look else self._plan.patience
+        return min(max(wait, least), self._plan.timeout)
 
     # -- what came of it ----------------------------------------------------------------------
 
-    def _addresses(self) -> dict[int, str]:
-        return {ttl: found[-1].address for ttl, found in self._responses.items()}
-
-    def _end(self) -> tuple[int | None, bool]:
-        """The TTL at which the path ends, and whether the destination said so."""
-        ends = [(not r.reached, r.end) for r in self._rounds if r.end is not None]
-        if not ends:
-            return None, False
-        by_router, end = min(ends)
-        return end, not by_router
-
-    def _learn(self) -> None:
-        lesson = self.lesson()
-        self._length, self._known_end = lesson.length, lesson.reached
-
     def lesson(self) -> Lesson:
         """What the next trace of this address should know."""
-        end, reached = self._end()
-        old = self._plan.lesson
-        rtts = {ttl: found[-1].rtt for ttl, found in self._responses.items()}
-        if reached:
-            return Lesson(end, True, rtts)
+        found, old = self._findings, self._plan.lesson
+        if found.reached:
+            return Lesson(found.end, True, found.rtts)
         if old.reached:
-            return Lesson(old.length, True, {**old.rtts, **rtts})
-        horizon = max(r.horizon for r in self._rounds)
-        answered = [ttl for ttl in self._responses if ttl <= horizon]
-        length = end or min(
-            max(answered, default=self._plan.first_hop - 1) + 1, self._plan.max_hops
-        )
-        return Lesson(length, False, rtts)
+            return Lesson(old.length, True, {**old.rtts, **found.rtts})
+        farthest = found.farthest(max(each.horizon for each in self._rounds))
+        silent = min(max(farthest, self._plan.first_hop - 1) + 1, self._plan.max_hops)
+        return Lesson(found.end or found.loop or silent, False, found.rtts)
 
     def hops(self) -> tuple[Hop, ...]:
         """The hops up to the end of the path.
 
         Where the destination was not reached: up to one silent hop behind the last that answered,
-        or up to the TTL at which the destination was known.
+        up to the TTL at which the destination was known, or up to the third turn of a loop.
         """
-        end, _ = self._end()
-        last = self.lesson().length if end is None else end
-        return tuple(
-            Hop(ttl, sent, tuple(self._responses.get(ttl, ())))
-            for ttl, sent in sorted(self._sent.items())
-            if sent and ttl <= (last or 0)
-        )
+        return self._findings.hops(self._findings.end or self.lesson().length or 0)
 
     def stop_reason(self) -> tuple[StopReason, int | None]:
         """Why the trace ended, with the ICMP code where that is `unreachable`."""
-        end, reached = self._end()
-        if reached:
+        found = self._findings
+        if found.reached:
             return StopReason.DESTINATION, None
-        if self._aborted or not any(self._sent.values()):
+        if self._aborted or not any(found.sent.values()):
             return StopReason.ERROR, None
-        if end is not None:
-            found = self._responses[end]
-            return StopReason.UNREACHABLE, next(r.code for r in found if r.kind is Kind.UNREACHABLE)
-        if any(r.looped for r in self._rounds):
+        if found.end is not None:
+            return StopReason.UNREACHABLE, found.code
+        if found.loop is not None:
             return StopReason.LOOP, None
-        if max(r.horizon for r in self._rounds) >= self._plan.max_hops:
+        if max(each.horizon for each in self._rounds) >= self._plan.max_hops:
             return StopReason.MAX_HOPS, None
         return StopReason.GAP, None
 
     def destination(self) -> tuple[int, tuple[float, ...]]:
         """Probes that should have reached the destination, and the RTTs of those answered by it."""
-        end, _ = self._end()
-        last = end or self._length or self._plan.max_hops
-        sent = max((count for ttl, count in self._sent.items() if ttl >= last), default=0)
-        if end is not None:
-            sent = self._sent[end]
-        found = self._responses.get(end or 0, ())
-        return sent, tuple(response.rtt for response in found if response.reached)
-
-
-def has_loop(addresses: Mapping[int, str], ttl: int) -> bool:
-    """Whether the path that ends at `ttl` has gone through the same routers three times.
-
-    Twice is not enough: parallel branches of different length show a router at two TTLs.
-    """
-    for period in range(2, (ttl - 1) // 2 + 1):
-        cycle = [addresses.get(ttl - step) for step in range(2 * period + 1)]
-        if None not in cycle and cycle[:period] == cycle[period : 2 * period]:
-            return len(set(cycle)) > 1 and cycle[0] == cycle[2 * period]
-    return False
+        return self._findings.destination(self._known.length or self._plan.max_hops)

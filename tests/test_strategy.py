@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.findings import has_loop
 from exporter.model import Kind, Probe, StopReason
-from exporter.strategy import Lesson, Plan, TraceState, has_loop
+from exporter.strategy import Lesson, Plan, TraceState
 from tests.simulated import DESTINATION, Answer, Network, path, play, respond
 
 ONCE = Plan(rounds=1)
@@ -147,6 +148,10 @@ def test_routing_loop_is_recognised() -> None:
     played = play(network, ONCE)
     assert played.state.stop_reason() == (StopReason.LOOP, None)
     assert max(ttl for ttl in played.ttls(0) if ttl < 30) < 20
+    assert len(played.state.hops()) == 7
+    again = play(network, ONCE, played.state.lesson())
+    assert again.state.stop_reason() == (StopReason.LOOP, None)
+    assert again.state.hops() == played.state.hops()
 
 
 def test_loop_needs_three_turns() -> None:

@@ -15,8 +15,7 @@ import struct
 import time
 from dataclasses import dataclass
 
-from exporter.errors import ErrorReason, ProbeError, SendBlocked
-from exporter.model import ExtensionObject, Family, Kind, Probe, Protocol, Response
+from exporter.model import ExtensionObject, Kind, Probe, Protocol, Response
 from exporter.sockets.base import Listener, SocketRequest
 from exporter.sockets.errqueue import (
     OPTIONS,
@@ -30,19 +29,22 @@ from exporter.sockets.errqueue import (
     quoted_extensions,
 )
 from exporter.sockets.icmp import NUMBERS, code_of, kind_of
+from exporter.sockets.linux_socket import (
+    BLOCKED,
+    is_own_address,
+    local_error,
+    no_neighbour,
+    send_error,
+)
 from exporter.sockets.pending import Pending, Sent
 from exporter.sockets.wire import Wire
 
-_RECEIVE_BUFFER = 1 << 20
 _DATA_BYTES = 2048
 _CONTROL_BYTES = 512
 _ITEMS_PER_WAKE_UP = 256
 _SEND_TRIES = 1000
 _TRIES_UNLESS_ANSWERS_POUR_IN = 4
 _CLOCK_STEP_NS = 1_000_000
-_BLOCKED = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}
-_NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
-_FORBIDDEN = {errno.EPERM, errno.EACCES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,8 @@ class LinuxDatagramSocket:
                 self._socket.sendmsg([payload], control, 0, address)
             except OSError as error:
                 self._restart_stamps()
-                if error.errno in _BLOCKED or not self._may_be_pending(number):
-                    raise _send_error(error, self._request.destination) from error
+                if error.errno in BLOCKED or not self._may_be_pending(number):
+                    raise send_error(error, self._request.destination) from error
             else:
                 self._pending.add(sequence, sent)
                 return
@@ -162,9 +164,9 @@ class LinuxDatagramSocket:
             self._listener.unmatched()
             return
         if error.origin == Origin.LOCAL or error.offender is None:
-            self._listener.failed(sent.probe, _local_error(error, self._request.destination))
+            self._listener.failed(sent.probe, local_error(error, self._request.destination))
         elif self._is_local_failure(error):
-            self._listener.failed(sent.probe, _no_neighbour(self._request.destination))
+            self._listener.failed(sent.probe, no_neighbour(self._request.destination))
         else:
             objects = quoted_extensions(quote, error, self._quote_header_bytes)
             kind = kind_of(self._request.family, error.icmp_type)
@@ -177,7 +179,7 @@ class LinuxDatagramSocket:
             error.offender != self._request.destination
             and error.errno == errno.EHOSTUNREACH
             and error.icmp_type == NUMBERS[self._request.family].unreachable
-            and _is_own_address(self._request.family, error.offender or "")
+            and is_own_address(self._request.family, error.offender or "")
         )
 
     def _answer(self, data: bytes, ancillary: Ancillary, address: tuple[str, int]) -> None:
@@ -237,68 +239,5 @@ def round_trip(sent: Sent, received: int | None, now: int, monotonic: int) -> fl
     return elapsed / 1e9
 
 
-def open_socket(request: SocketRequest, protocol: int, local_port: int = 0) -> socket.socket:
-    """A bound, non-blocking datagram socket with all that the engine needs switched on.
-
-    Raises `OSError` as the kernel does.
-    """
-    inet = socket.AF_INET if request.family is Family.IPV4 else socket.AF_INET6
-    options = OPTIONS[request.family]
-    sock = socket.socket(inet, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, protocol)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        for number in (options.receive_errors, options.receive_ttl):
-            sock.setsockopt(options.level, number, 1)
-        try:
-            sock.setsockopt(options.level, options.receive_extensions, 1)
-        except OSError as error:
-            # Linux before 5.9: probing works, MPLS labels are not to be had.
-            if error.errno != errno.ENOPROTOOPT:
-                raise
-        sock.setsockopt(options.level, options.mtu_discover, 0)
-        if request.dscp:
-            sock.setsockopt(options.level, options.traffic_class, request.dscp << 2)
-        if request.interface:
-            name = request.interface.encode() + b"\0"
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
-        any_address = "0.0.0.0" if request.family is Family.IPV4 else "::"
-        sock.bind((request.source or any_address, local_port))
-        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
 def _same_host(found: str, wanted: str) -> bool:
     return found == wanted or found.partition("%")[0] == wanted
-
-
-def _is_own_address(family: Family, address: str) -> bool:
-    inet = socket.AF_INET if family is Family.IPV4 else socket.AF_INET6
-    try:
-        with socket.socket(inet, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
-    except OSError:
-        return False
-    return True
-
-
-def _send_error(error: OSError, destination: str) -> ProbeError:
-    message = f"cannot send to {destination}: {error.strerror}"
-    if error.errno in _BLOCKED:
-        return SendBlocked(message)
-    if error.errno in _NO_ROUTE:
-        return ProbeError(ErrorReason.UNREACHABLE_NETWORK, message)
-    if error.errno in _FORBIDDEN:
-        return ProbeError(ErrorReason.PERMISSION, message)
-    return ProbeError(ErrorReason.SEND, message)
-
-
-def _local_error(error: QueuedError, destination: str) -> ProbeError:
-    return _send_error(OSError(error.errno, errno.errorcode.get(error.errno, "?")), destination)
-
-
-def _no_neighbour(destination: str) -> ProbeError:
-    message = f"cannot send to {destination}: the next hop does not answer on its link"
-    return ProbeError(ErrorReason.UNREACHABLE_NETWORK, message)

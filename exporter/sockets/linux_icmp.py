@@ -13,7 +13,8 @@ from exporter.errors import ErrorReason, SocketUnavailable
 from exporter.model import Family, Protocol
 from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
 from exporter.sockets.icmp import NUMBERS
-from exporter.sockets.linux_datagram import Flavour, LinuxDatagramSocket, open_socket
+from exporter.sockets.linux_datagram import Flavour, LinuxDatagramSocket
+from exporter.sockets.linux_socket import open_socket
 from exporter.sockets.wire import COOKIE_BYTES, EchoWire
 
 _REMEDY = (

@@ -14,7 +14,8 @@ from exporter.errors import ErrorReason, SocketUnavailable
 from exporter.model import Protocol
 from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
 from exporter.sockets.icmp import NUMBERS
-from exporter.sockets.linux_datagram import Flavour, LinuxDatagramSocket, open_socket
+from exporter.sockets.linux_datagram import Flavour, LinuxDatagramSocket
+from exporter.sockets.linux_socket import open_socket
 from exporter.sockets.wire import COOKIE_BYTES, UdpWire
 
 _UDP_HEADER_BYTES = 8

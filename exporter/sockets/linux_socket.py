@@ -1,0 +1,84 @@
+"""Linux datagram sockets: opening them with all options set, and what their errors mean."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+from exporter.errors import ErrorReason, ProbeError, SendBlocked
+from exporter.model import Family
+from exporter.sockets.base import SocketRequest
+from exporter.sockets.errqueue import OPTIONS, SO_TIMESTAMPING, STAMP_WITH_ID, QueuedError
+
+_RECEIVE_BUFFER = 1 << 20
+BLOCKED = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}
+_NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+_FORBIDDEN = {errno.EPERM, errno.EACCES}
+
+
+def open_socket(request: SocketRequest, protocol: int, local_port: int = 0) -> socket.socket:
+    """A bound, non-blocking datagram socket with all that the engine needs switched on.
+
+    Raises `OSError` as the kernel does.
+    """
+    inet = socket.AF_INET if request.family is Family.IPV4 else socket.AF_INET6
+    options = OPTIONS[request.family]
+    sock = socket.socket(inet, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        for number in (options.receive_errors, options.receive_ttl):
+            sock.setsockopt(options.level, number, 1)
+        try:
+            sock.setsockopt(options.level, options.receive_extensions, 1)
+        except OSError as error:
+            # Linux before 5.9: probing works, MPLS labels are not to be had.
+            if error.errno != errno.ENOPROTOOPT:
+                raise
+        sock.setsockopt(options.level, options.mtu_discover, 0)
+        if request.dscp:
+            sock.setsockopt(options.level, options.traffic_class, request.dscp << 2)
+        if request.interface:
+            name = request.interface.encode() + b"\0"
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
+        any_address = "0.0.0.0" if request.family is Family.IPV4 else "::"
+        sock.bind((request.source or any_address, local_port))
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def is_own_address(family: Family, address: str) -> bool:
+    """Whether this host has the address."""
+    inet = socket.AF_INET if family is Family.IPV4 else socket.AF_INET6
+    try:
+        with socket.socket(inet, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def send_error(error: OSError, destination: str) -> ProbeError:
+    """What a failed send means to the tracer."""
+    message = f"cannot send to {destination}: {error.strerror}"
+    if error.errno in BLOCKED:
+        return SendBlocked(message)
+    if error.errno in _NO_ROUTE:
+        return ProbeError(ErrorReason.UNREACHABLE_NETWORK, message)
+    if error.errno in _FORBIDDEN:
+        return ProbeError(ErrorReason.PERMISSION, message)
+    return ProbeError(ErrorReason.SEND, message)
+
+
+def local_error(error: QueuedError, destination: str) -> ProbeError:
+    """The same for a failure that the kernel reported later, in the error queue."""
+    return send_error(OSError(error.errno, os.strerror(error.errno)), destination)
+
+
+def no_neighbour(destination: str) -> ProbeError:
+    """The kernel's own unreachable: nobody answers ARP or neighbour discovery."""
+    message = f"cannot send to {destination}: the next hop does not answer on its link"
+    return ProbeError(ErrorReason.UNREACHABLE_NETWORK, message)
