@@ -27,14 +27,13 @@ from pathlib import Path
 from typing import Any
 
 from exporter.model import Family
-from exporter.sockets.base import SocketRequest
-from exporter.sockets.errqueue import SO_TIMESTAMPING
-from exporter.sockets.linux_datagram import open_socket
+from exporter.sockets.errqueue import OPTIONS, SO_TIMESTAMPING, STAMP_WITH_ID
 from exporter.sockets.wire import UDP_BASE_PORT
 
 _BODY = bytes(56)
 _IN_FLIGHT = 100
 _LOST_AFTER = 1.0
+_RECEIVE_BUFFER = 1 << 20
 _STAMP = struct.Struct("@ll")
 
 Note = Callable[[list[tuple[int, int, bytes]]], None]
@@ -45,8 +44,7 @@ class Target:
 
     def __init__(self, address: str, hops: int, protocol: str) -> None:
         icmp = protocol == "icmp"
-        number = socket.IPPROTO_ICMP if icmp else socket.IPPROTO_UDP
-        self.socket = open_socket(SocketRequest(address, Family.IPV4), number)
+        self.socket = _open(socket.IPPROTO_ICMP if icmp else socket.IPPROTO_UDP)
         self.probes = [
             (
                 (struct.pack("!BBHHH", 8, 0, 0, 0, ttl) + _BODY if icmp else _BODY,),
@@ -86,6 +84,18 @@ class Target:
                     if note is not None:
                         note(messages)
         return answers
+
+
+def _open(protocol: int) -> socket.socket:
+    """A socket that gets what the daemon's own get: errors, stamps, TTLs and a large buffer."""
+    options = OPTIONS[Family.IPV4]
+    found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, protocol)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    for number in (options.receive_errors, options.receive_ttl, options.receive_extensions):
+        found.setsockopt(options.level, number, 1)
+    found.bind(("0.0.0.0", 0))
+    found.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
+    return found
 
 
 class Loop:
