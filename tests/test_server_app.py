@@ -333,6 +333,14 @@ def test_ten_thousand_targets_are_one_valid_document() -> None:
     assert names == [each.target.name for each in states] * 5
 
 
+def test_a_name_that_utf_8_cannot_hold_is_escaped() -> None:
+    """YAML may smuggle a lone surrogate into a name: JSON can still say it."""
+    world = World([state(Target("\ud800ä", "192.0.2.1"))])
+    got = ask(world, "/api/v1/targets")
+    assert rb"\ud800" in got.body
+    assert got.json()["targets"][0]["name"] == "\ud800ä"
+
+
 def test_one_target_comes_with_its_trace_and_path() -> None:
     """The form of the trace is the one of the interface; the path names the silent hop null."""
     got = ask(World([state(WEB, REACHED)]), "/api/v1/targets/web")

@@ -258,6 +258,30 @@ def test_a_privileged_port_needs_a_privilege() -> None:
     assert done.stdout.startswith("cannot listen on 127.0.0.1:80: ports below 1024 need")
 
 
+def test_of_a_host_with_two_addresses_both_or_none_are_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name means ::1 and 127.0.0.1; the port is free on the first alone: that is not enough."""
+    real = socket.getaddrinfo
+
+    def both(host: str, port: int, *options: int) -> list[object]:
+        return [*real("::1", port, *options), *real("127.0.0.1", port, *options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert "another socket already listens there" in refused([f"both.example:{port}"])
+    with socket.create_server(("::1", port), family=socket.AF_INET6):
+        pass
+
+    async def use(server: Running) -> None:
+        six, four = server.addresses
+        assert six.startswith("[::1]:")
+        assert four.startswith("127.0.0.1:")
+
+    serve(["both.example:0"], use)
+
+
 # -- socket files -------------------------------------------------------------------------------
 
 
@@ -326,6 +350,17 @@ def test_a_successors_socket_file_is_left_alone(tmp_path: Path) -> None:
 
     serve([f"unix:{path}"], use)
     assert path.read_text() == "the successor's"
+
+
+def test_a_socket_file_that_is_gone_already_is_no_fault(tmp_path: Path) -> None:
+    """Somebody cleaned up behind our back; the server stops as usual."""
+    path = tmp_path / "s"
+
+    async def use(server: Running) -> None:
+        path.unlink()
+
+    serve([f"unix:{path}"], use)
+    assert not path.exists()
 
 
 def test_a_system_without_unix_sockets_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
@@ -38,8 +38,8 @@ class Source(Interface):
         """The exposition in pieces, of these targets and metric families (None: of all)."""
         ...
 
-    def targets(self) -> Sequence[TargetState]:
-        """Every target, in the order of the configuration."""
+    def targets(self) -> Iterable[TargetState]:
+        """Every target, in the order of the configuration: a snapshot, read bit by bit."""
         ...
 
     def target(self, name: str) -> TargetState | None:
