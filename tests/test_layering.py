@@ -1,0 +1,162 @@
+"""Imports point down: the structure of the package, held by reading every import in it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "exporter"
+
+LEVELS: dict[str, int] = {
+    "exporter": 0,
+    "exporter.model": 0,
+    "exporter.errors": 0,
+    "exporter.settings": 0,
+    "exporter.extensions": 1,
+    "exporter.path": 1,
+    "exporter.findings": 1,
+    "exporter.rounds": 1,
+    "exporter.strategy": 1,
+    "exporter.outcome": 1,
+    "exporter.tally": 1,
+    "exporter.view": 1,
+    "exporter.words": 1,
+    "exporter.jsonform": 1,
+    "exporter.lookup": 1,
+    "exporter.logformat": 1,
+    "exporter.enrichment.cymru": 1,
+    "exporter.enrichment.labels": 1,
+    "exporter.enrichment.scope": 1,
+    "exporter.metrics.families": 1,
+    "exporter.metrics.text": 1,
+    "exporter.metrics.hops": 1,
+    "exporter.metrics.render": 1,
+    "exporter.sockets.base": 1,
+    "exporter.sockets.icmp": 1,
+    "exporter.sockets.wire": 1,
+    "exporter.sockets.errqueue": 1,
+    "exporter.sockets": 2,
+    "exporter.hosts": 2,
+    "exporter.nameserver": 2,
+    "exporter.dnsquery": 2,
+    "exporter.resolver": 2,
+    "exporter.families": 2,
+    "exporter.pacer": 2,
+    "exporter.enrichment": 2,
+    "exporter.tracer": 3,
+    "exporter.measure": 3,
+    "exporter.store": 3,
+    "exporter.scheduler": 3,
+    "exporter.config": 4,
+    "exporter.metrics": 4,
+    "exporter.server": 4,
+    "exporter.log": 4,
+    "exporter.report": 4,
+    "exporter.app": 5,
+    "exporter.service": 5,
+    "exporter.cli_check": 5,
+    "exporter.cli_sockets": 5,
+    "exporter.cli_trace": 5,
+    "exporter.cli": 6,
+    "exporter.__main__": 7,
+}
+"""A module's level, or that of the nearest package above it."""
+
+IMPURE = {"socket", "asyncio", "time", "threading", "subprocess", "select", "logging", "os"}
+THIRD_PARTY = {
+    "aiohttp": {"exporter.server"},
+    "dns": {"exporter.dnsquery", "exporter.nameserver"},
+    "maxminddb": {"exporter.enrichment.mmdb"},
+    "prometheus_client": {"exporter.metrics", "exporter.server"},
+    "pydantic": {"exporter.config"},
+    "yaml": {"exporter.config"},
+    "structlog": {"exporter.log", "exporter.scheduler", "exporter.app", "exporter.service"},
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module of the package by its dotted name."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def is_module(name: str) -> bool:
+    """Whether a dotted name is a module of the package, and not a name in one."""
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or path.joinpath("__init__.py").exists()
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Dotted names that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if is_module(inner) else node.module
+
+
+def level(module: str) -> int:
+    """The level of a module."""
+    name = module
+    while name not in LEVELS:
+        name, dot, _ = name.rpartition(".")
+        assert dot, f"{module} has no level; give it one in LEVELS"
+        if name == "exporter":
+            raise AssertionError(f"{module} has no level; give it one in LEVELS")
+    return LEVELS[name]
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules()))
+def test_imports_point_down(module: str, path: Path) -> None:
+    """A module imports from its own level or below, and pure ones touch nothing but values."""
+    for name in imported(path):
+        root = name.partition(".")[0]
+        if root == "exporter":
+            assert level(name) <= level(module), f"{module} imports {name} from above"
+        if level(module) <= 1 and module != "exporter":
+            assert root not in IMPURE, f"{module} is pure and imports {name}"
+            assert root not in THIRD_PARTY, f"{module} is pure and imports {name}"
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules()))
+def test_libraries_stay_where_they_belong(module: str, path: Path) -> None:
+    """Each third-party library is known to one corner of the package only."""
+    for name in imported(path):
+        allowed = THIRD_PARTY.get(name.partition(".")[0])
+        if allowed is not None:
+            assert any(module == place or module.startswith(f"{place}.") for place in allowed), (
+                f"{module} imports {name}"
+            )
+
+
+def test_backends_do_not_know_each_other() -> None:
+    """A backend imports shared parts, never another backend; only the factory names them."""
+    backends = {"exporter.sockets.linux_icmp", "exporter.sockets.linux_udp"}
+    for module, path in modules():
+        assert not backends & set(imported(path)), f"{module} imports a backend"
+
+
+def test_no_cycles() -> None:
+    """No module imports itself by a detour."""
+    graph = {
+        module: {name for name in imported(path) if name.startswith("exporter.")}
+        for module, path in modules()
+    }
+    done: set[str] = set()
+
+    def visit(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, " -> ".join((*above, module))
+        if module not in done:
+            for name in graph.get(module, ()):
+                visit(name, (*above, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
