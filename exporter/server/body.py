@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 import zlib
@@ -23,6 +24,8 @@ WRITE_TIMEOUT = 30.0
 
 _GZIP = zlib.MAX_WBITS | 16
 _LEVEL = 1
+# struct linger, on for 0 seconds; its fields are ints, on Windows shorts.
+_RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 def slices(pieces: Iterable[bytes], most: int) -> Iterator[list[memoryview | bytes]]:
@@ -103,7 +106,7 @@ def _hang_up(request: web.Request) -> None:
     transport = request.transport
     if transport is not None:
         sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         transport.abort()
 
 
