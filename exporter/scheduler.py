@@ -113,7 +113,7 @@ class Scheduler:
             else:
                 self._start(job)
             if missed:
-                job.skipped(missed)
+                _skip(job, missed)
 
     def _start(self, job: Job) -> None:
         task = self._loop.create_task(self._cycle(job), name=f"cycle {job.name}")
@@ -133,3 +133,11 @@ class Scheduler:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _skip(job: Job, cycles: int) -> None:
+    try:
+        job.skipped(cycles)
+    except Exception:
+        # A bug in what is shown of one target must not end the schedule of all the others.
+        log.exception("skip.failed", target=job.name)
