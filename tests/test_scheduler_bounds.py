@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 from structlog.testing import capture_logs
 
 from exporter.scheduler import phase
 from tests.cycles import Cycle, Fleet
-from tests.virtual import run_virtual
+from tests.virtual import run_virtual, use_virtual_clock
+
+
+@pytest.fixture(autouse=True)
+def _clock() -> Iterator[None]:
+    """The wall clock follows virtual time."""
+    with pytest.MonkeyPatch.context() as patch:
+        use_virtual_clock(patch, "exporter.scheduler")
+        yield
 
 
 def test_concurrency_bounds_the_running_cycles_in_order_of_their_time() -> None:
