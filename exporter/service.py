@@ -13,7 +13,7 @@ import structlog
 from exporter import __version__
 from exporter.app import Daemon, Options
 from exporter.config.load import load_config
-from exporter.errors import ConfigError, FtrError
+from exporter.errors import ConfigError, Fault, FtrError
 from exporter.log import configure
 from exporter.settings import Config
 
@@ -25,6 +25,7 @@ def serve(options: argparse.Namespace) -> int:
     configure(options.log_level, options.log_format, sys.stderr)
     try:
         config = load_config(options.config_file)
+        _refuse_what_is_not_served(config, options.config_file)
     except ConfigError as error:
         for fault in error.faults:
             print(fault, file=sys.stderr)
@@ -51,6 +52,20 @@ async def _run(config: Config, options: Options) -> None:
             # The event loops of Windows have no signal handlers of their own.
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     await Daemon(config).run(options, stop)
+
+
+def _refuse_what_is_not_served(config: Config, file: str) -> None:
+    """Say no to what this version cannot do yet, rather than leave it out in silence."""
+    asked = {
+        "target_files": bool(config.target_files),
+        "target_urls": bool(config.target_urls),
+        "mtu": any(target.module.mtu for target in config.targets),
+        "flows": any(target.module.flows > 1 for target in config.targets),
+    }
+    message = "not supported by this version; remove it"
+    faults = tuple(Fault(file, 0, key, message) for key, used in asked.items() if used)
+    if faults:
+        raise ConfigError(faults)
 
 
 def _allow_many_sockets() -> None:
