@@ -195,7 +195,7 @@ class TargetMonitor:
         if choice is FamilyChoice.AUTO:
             await self._run_auto()
         elif choice is FamilyChoice.BOTH:
-            await asyncio.gather(*(self._run_family(family) for family in Family))
+            await self._run_both()
         else:
             await self._run_family(Family(choice.value))
 
@@ -230,6 +230,13 @@ class TargetMonitor:
                 former.close()
                 self._services.withdraw((self._target.name, self._family))
             self._family = family
+
+    async def _run_both(self) -> None:
+        """Both families to their end: a bug in one neither spoils nor leaves behind the other."""
+        cycles = (self._run_family(family) for family in Family)
+        for bug in await asyncio.gather(*cycles, return_exceptions=True):
+            if bug is not None:
+                raise bug
 
     async def _run_family(self, family: Family) -> None:
         monitor = self._monitor(family)
