@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from exporter.scheduler import Scheduler
 from exporter.server import make_app
 from exporter.server.listen import start_server
 from exporter.server.source import TargetState
-from exporter.settings import Config
+from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
 from exporter.view import View
@@ -101,16 +101,18 @@ class Daemon:
         """See `Source`."""
         return self._exposition.chunks(targets, names, openmetrics)
 
-    def targets(self) -> Sequence[TargetState]:
+    def targets(self) -> Iterator[TargetState]:
         """See `Source`."""
-        return [
-            TargetState(target, self._store.views(name)) for name, target in self._targets.items()
-        ]
+        return map(self._state_of, list(self._targets.values()))
 
     def target(self, name: str) -> TargetState | None:
         """See `Source`."""
         target = self._targets.get(name)
-        return None if target is None else TargetState(target, self._store.views(name))
+        return None if target is None else self._state_of(target)
+
+    def _state_of(self, target: Target) -> TargetState:
+        views = self._store.views(target.name)
+        return TargetState(target, views, self._scheduler.next_start(target.name))
 
     # -- what happens ------------------------------------------------------------------------
 

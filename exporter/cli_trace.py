@@ -38,8 +38,7 @@ REACHED, NOT_REACHED, COULD_NOT_TRY = 0, 1, 2
 def main(arguments: Sequence[str]) -> int:
     """Exit status 0: all reached; 1: one was not; 2: one could not be tried."""
     options = _parser().parse_args(arguments)
-    report = _report(options)
-    return asyncio.run(_trace_all(options, report))
+    return asyncio.run(_trace_all(options, _report(options)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,16 +112,39 @@ async def _trace_all(options: argparse.Namespace, report: Report) -> int:
     enricher = Enricher(asked, resolver, on_update=lambda address: tell(address))
 
     def tell(address: str) -> None:
-        report.info(address, enricher.info(address))
+        info, pending = enricher.info(address), enricher.pending(address)
+        reader.told(lambda: report.info(address, info, complete=not pending))
 
+    reader = _Reader()
     worst = REACHED
     try:
         for host in options.hosts:
-            command = _Command(options, report, resolver, enricher, host)
+            command = _Command(options, report, reader, resolver, enricher, host)
             worst = max(worst, await command.run())
+    except asyncio.CancelledError:
+        if reader.gone is not None:
+            raise reader.gone from None
+        raise
     finally:
         await enricher.close()
     return worst
+
+
+class _Reader:
+    """Whoever reads our output: where it has gone, as `head` does, the command ends."""
+
+    def __init__(self) -> None:
+        self.gone: BrokenPipeError | None = None
+        self._command = asyncio.current_task()
+
+    def told(self, write: Callable[[], None]) -> None:
+        """Write from a callback of the event loop, which must not raise."""
+        try:
+            write()
+        except BrokenPipeError as error:
+            self.gone = error
+            if self._command is not None:
+                self._command.cancel()
 
 
 class _Command:
@@ -132,15 +154,18 @@ class _Command:
         self,
         options: argparse.Namespace,
         report: Report,
+        reader: _Reader,
         resolver: Resolver,
         enricher: Enricher,
         host: str,
     ) -> None:
         self._options = options
         self._report = report
+        self._reader = reader
         self._resolver = resolver
         self._enricher = enricher
         self._host = host
+        self._lookups: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> int:
         """Trace, print, and give the exit status of this host alone."""
@@ -206,7 +231,15 @@ class _Command:
     def _responded(self, response: Response) -> None:
         info = self._enricher.info(response.address)
         pending = self._enricher.pending(response.address)
-        self._report.response(response, None if pending else info)
+        self._reader.told(lambda: self._report.response(response, None if pending else info))
+        if pending and response.address not in self._lookups:
+            lookup = self._tell_when_settled(response.address)
+            self._lookups[response.address] = asyncio.create_task(lookup)
+
+    async def _tell_when_settled(self, address: str) -> None:
+        await self._enricher.settled([address], _NAMES_SECONDS)
+        info = self._enricher.info(address)
+        self._reader.told(lambda: self._report.info(address, info, complete=True))
 
     def _gave_up(self, subject: Subject, reason: ErrorReason, message: str) -> int:
         self._report.finish(could_not_try(subject, reason, message, time.time()), {})
@@ -214,7 +247,7 @@ class _Command:
 
     async def _finish(self, trace: Trace) -> int:
         addresses = {address for hop in trace.hops for address in hop.addresses}
-        await self._enricher.settled(addresses, _NAMES_SECONDS)
+        await asyncio.gather(*self._lookups.values())
         self._report.finish(trace, {each: self._enricher.info(each) for each in addresses})
         if trace.reached:
             return REACHED

@@ -70,6 +70,7 @@ class Scheduler:
         self._on_lag = on_lag
         self._entries: list[_Entry] = []
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._next: dict[str, float] = {}
         self._loop = asyncio.get_running_loop()
 
     def add(self, jobs: Iterable[Job]) -> None:
@@ -82,7 +83,13 @@ class Scheduler:
             if regular < first + job.interval / 2:
                 regular += job.interval
             self._entries.append(_Entry(first, len(self._entries), job, regular))
+            self._next[job.name] = first
         heapq.heapify(self._entries)
+
+    def next_start(self, name: str) -> float | None:
+        """When a job's next cycle starts, in seconds since the epoch; None for a stranger."""
+        due = self._next.get(name)
+        return None if due is None else time.time() + due - self._loop.time()
 
     async def run(self) -> None:
         """Start cycles until cancelled; then cancel those that run and wait for them."""
@@ -104,10 +111,9 @@ class Scheduler:
             self._on_lag(now - entry.due)
             following = entry.regular if entry.regular > entry.due else entry.due + interval
             missed = max(0, int((now - following) // interval) + 1) if following <= now else 0
-            heapq.heapreplace(
-                self._entries,
-                _Entry(following + missed * interval, entry.order, job, entry.regular),
-            )
+            following += missed * interval
+            self._next[job.name] = following
+            heapq.heapreplace(self._entries, _Entry(following, entry.order, job, entry.regular))
             if job.name in self._running:
                 missed += 1
             else:
