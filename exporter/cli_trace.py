@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from exporter.branches import flows_wanted
 from exporter.enrichment.enricher import Enricher
 from exporter.errors import ErrorReason, ProbeError, ResolveError
 from exporter.families import first_family
+from exporter.flowset import FlowSet, Wiring
 from exporter.model import Family, Protocol, Response, StopReason, Trace
 from exporter.outcome import Subject, conclude, could_not_try
 from exporter.pacer import Pacer
@@ -26,7 +28,7 @@ from exporter.settings import EnrichmentSettings, ResolverSettings
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket
 from exporter.strategy import Plan
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.tracer import ResponseCounts
 
 _PROBES_PER_SECOND = 1000
 _PATIENCE_SECONDS = 0.1
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-m", "--max-hops", type=_number(1, 255), default=30, help="default: %(default)s")
     add("-f", "--first-hop", type=_number(1, 255), default=1, help="default: %(default)s")
     add("-q", "--probes", type=_number(1, 100), default=1, help="per hop; default: %(default)s")
+    add("--flows", type=_number(1, 128), default=1, help="follow up to so many parallel flows")
     add("-w", "--timeout", type=_seconds, default=2.0, help="seconds; default: %(default)s")
     add("-s", "--packet-size", type=_number(28, 9000), help="bytes, IP header included")
     add("--source", help="address to send from")
@@ -178,20 +181,32 @@ class _Command:
         except ResolveError as error:
             return self._gave_up(subject, ErrorReason.RESOLVE, str(error))
         subject = replace(subject, address=addresses[0], family=family)
-        tracer = Tracer(Pacer(_PROBES_PER_SECOND), ResponseCounts(), self._responded)
+        wiring = Wiring(
+            open_probe_socket, Pacer(_PROBES_PER_SECOND), ResponseCounts(), self._responded
+        )
         try:
-            socket = open_probe_socket(self._request(addresses[0], family), tracer)
+            flows = FlowSet(self._host, self._request(addresses[0], family), wiring)
         except ProbeError as error:
             return self._gave_up(subject, error.reason, str(error))
-        subject = replace(subject, protocol=socket.protocol, backend=socket.backend)
+        subject = replace(subject, protocol=flows.socket.protocol, backend=flows.socket.backend)
         self._report.start(self._heading(subject, addresses[0]))
-        started_at, started = time.time(), time.monotonic()
         try:
-            state = await tracer.trace(socket, self._plan())
+            return await self._finish(await self._trace(flows, subject))
         finally:
-            socket.close()
-        duration = time.monotonic() - started
-        return await self._finish(conclude(subject, state, tracer.errors, started_at, duration))
+            flows.close()
+
+    async def _trace(self, flows: FlowSet, subject: Subject) -> Trace:
+        """Trace flow 0, then as many more as the branches found so far call for."""
+        started_at, started = time.time(), time.monotonic()
+        states, errors = await flows.trace(self._plan())
+        while True:
+            duration = time.monotonic() - started
+            trace = conclude(subject, states, errors, started_at, duration)
+            wanted = flows_wanted(trace, self._options.flows)
+            if wanted <= len(states) or errors.counts:
+                return trace
+            more, errors = await flows.trace(self._plan(), wanted, first=len(states))
+            states += more
 
     def _heading(self, subject: Subject, address: str) -> Heading:
         return Heading(
@@ -201,7 +216,7 @@ class _Command:
             protocol=subject.protocol,
             backend=subject.backend,
             max_hops=self._options.max_hops,
-            rounds=self._options.probes,
+            rounds=max(self._options.probes, self._options.flows),
             first_hop=self._options.first_hop,
         )
 

@@ -7,23 +7,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from exporter.branches import flows_wanted
 from exporter.errors import ErrorReason, ProbeError, ResolveError
 from exporter.families import Resolve, first_family
+from exporter.flowset import FlowSet, Open, Wiring
 from exporter.model import Family, FamilyChoice, HostInfo, Protocol, Response, Trace
 from exporter.outcome import Subject, conclude, could_not_try
 from exporter.pacer import Pacer
 from exporter.path import follow
 from exporter.settings import Module, Target
-from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
-from exporter.strategy import Lesson, Plan
+from exporter.sockets.base import SocketRequest
+from exporter.strategy import Plan
 from exporter.tally import Tally
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.tracer import ResponseCounts
 from exporter.view import View
 
 _PATIENCE_SECONDS = 0.5
 _ROUND_SPACING_SECONDS = 1.0
-
-Open = Callable[[SocketRequest, Listener], ProbeSocket]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Services:
     withdraw: Callable[[tuple[str, Family]], None]
 
 
-def plan_for(module: Module, lesson: Lesson) -> Plan:
+def plan_for(module: Module) -> Plan:
     """The plan of one cycle: rounds a second apart, but all within half of the interval.
 
     Short intervals shorten the patience with silent hops too, so that cycles do not overlap.
@@ -58,7 +58,6 @@ def plan_for(module: Module, lesson: Lesson) -> Plan:
         timeout=module.timeout,
         patience=min(_PATIENCE_SECONDS, module.timeout, share / 4),
         spacing=min(_ROUND_SPACING_SECONDS, share / 2),
-        lesson=lesson,
     )
 
 
@@ -69,10 +68,12 @@ class PathMonitor:
         self._target = target
         self._family = family
         self._services = services
-        self._tracer = Tracer(services.pacer, services.counts, self._on_response)
-        self._socket: ProbeSocket | None = None
+        self._wiring = Wiring(
+            services.open_socket, services.pacer, services.counts, self._on_response
+        )
+        self._flows: FlowSet | None = None
+        self._flow_count = 1
         self._address: str | None = None
-        self._lesson = Lesson()
         self._seen: set[str] = set()
         self._path: tuple[str | None, ...] = ()
         self._trace: Trace | None = None
@@ -84,7 +85,7 @@ class PathMonitor:
     async def run(self, addresses: tuple[str, ...]) -> None:
         """Trace once and publish; of several addresses the one already traced stays the choice.
 
-        A socket that had errors is opened anew in the next cycle.
+        Sockets that had errors are opened anew in the next cycle.
         """
         address = self._address if self._address in addresses else addresses[0]
         if address != self._address:
@@ -92,17 +93,15 @@ class PathMonitor:
             self._address = address
         started_at, started = time.time(), time.monotonic()
         try:
-            socket = self._socket or self._open(address)
+            flows = self._flows or self._open(address)
         except ProbeError as error:
             self.fail(error.reason, str(error))
             return
-        state = await self._tracer.trace(socket, plan_for(self._target.module, self._lesson))
-        errors = self._tracer.errors
-        trace = conclude(self._subject(), state, errors, started_at, time.monotonic() - started)
+        states, errors = await flows.trace(plan_for(self._target.module), self._flow_count)
+        trace = conclude(self._subject(), states, errors, started_at, time.monotonic() - started)
         if errors.counts:
             self.close()
-        else:
-            self._lesson = state.lesson()
+        self._flow_count = flows_wanted(trace, self._target.module.flows)
         self._publish(trace)
 
     def fail(self, reason: ErrorReason, message: str) -> None:
@@ -118,12 +117,12 @@ class PathMonitor:
         self._services.publish(self._view())
 
     def close(self) -> None:
-        """Give the socket back."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        """Give the sockets back."""
+        if self._flows is not None:
+            self._flows.close()
+            self._flows = None
 
-    def _open(self, address: str) -> ProbeSocket:
+    def _open(self, address: str) -> FlowSet:
         module = self._target.module
         request = SocketRequest(
             destination=address,
@@ -135,13 +134,12 @@ class PathMonitor:
             dscp=module.dscp,
             packet_size=module.packet_size,
         )
-        self._socket = self._services.open_socket(request, self._tracer)
-        self._protocol = self._socket.protocol
-        return self._socket
+        self._flows = FlowSet(f"{self._target.name}\0{self._family}", request, self._wiring)
+        self._protocol = self._flows.socket.protocol
+        return self._flows
 
     def _forget_path(self) -> None:
         self.close()
-        self._lesson = Lesson()
         self._path = ()
         self._seen = set()
 
@@ -152,7 +150,7 @@ class PathMonitor:
             self._services.info(response.address)
 
     def _subject(self) -> Subject:
-        backend = "" if self._socket is None else self._socket.backend
+        backend = "" if self._flows is None else self._flows.socket.backend
         return Subject(self._target.host, self._address, self._family, self._protocol, backend)
 
     def _publish(self, trace: Trace) -> None:

@@ -61,11 +61,16 @@ class StopReason(StrEnum):
 
 
 class Probe(NamedTuple):
-    """One packet to send: `trace` numbers the traces of a socket, `round` those of a trace."""
+    """One packet to send: `trace` numbers the traces of a socket, `round` those of a trace.
+
+    `flow` numbers the flows that a target is traced with; the fields that routers hash differ
+    between flows and never within one.
+    """
 
     trace: int
     round: int
     ttl: int
+    flow: int = 0
 
 
 class MplsEntry(NamedTuple):

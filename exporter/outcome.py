@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.errors import ErrorReason
-from exporter.model import Family, Protocol, StopReason, Trace
+from exporter.model import Family, Hop, Protocol, StopReason, Trace
 from exporter.strategy import TraceState
 
 
@@ -30,11 +30,18 @@ class LocalErrors:
 
 
 def conclude(
-    subject: Subject, state: TraceState, errors: LocalErrors, started_at: float, duration: float
+    subject: Subject,
+    states: Sequence[TraceState],
+    errors: LocalErrors,
+    started_at: float,
+    duration: float,
 ) -> Trace:
-    """The trace that this state has come to; times in seconds, `started_at` since the epoch."""
-    reason, code = state.stop_reason()
-    sent, rtts = state.destination()
+    """The trace that the states of its flows have come to, flow 0 first and foremost.
+
+    Times in seconds, `started_at` since the epoch. Hops behind the end of flow 0 are left out.
+    """
+    reason, code = states[0].stop_reason()
+    ends = [state.destination() for state in states]
     return Trace(
         host=subject.host,
         address=subject.address,
@@ -44,10 +51,10 @@ def conclude(
         started_at=started_at,
         duration=duration,
         stop_reason=reason,
-        hops=state.hops(),
+        hops=_merged([state.hops() for state in states]),
         code=code,
-        destination_sent=sent,
-        destination_rtts=rtts,
+        destination_sent=sum(sent for sent, _ in ends),
+        destination_rtts=tuple(rtt for _, rtts in ends for rtt in rtts),
         errors=tuple((reason.value, count) for reason, count in errors.counts.items()),
         message=errors.message,
     )
@@ -67,3 +74,16 @@ def could_not_try(subject: Subject, reason: ErrorReason, message: str, started_a
         errors=((reason.value, 1),),
         message=message,
     )
+
+
+def _merged(flows: Sequence[tuple[Hop, ...]]) -> tuple[Hop, ...]:
+    """The hops of flow 0 with what other flows saw at the same TTLs."""
+    if len(flows) == 1:
+        return flows[0]
+    others = [{hop.ttl: hop for hop in hops} for hops in flows[1:]]
+    merged = []
+    for hop in flows[0]:
+        found = [hop, *(each[hop.ttl] for each in others if hop.ttl in each)]
+        responses = tuple(response for each in found for response in each.responses)
+        merged.append(Hop(hop.ttl, sum(each.sent for each in found), responses))
+    return tuple(merged)

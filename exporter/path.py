@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 
-from exporter.model import NOTHING_KNOWN, Hop, HostInfo, StopReason, Trace
+from exporter.model import NOTHING_KNOWN, Hop, HostInfo, Response, StopReason, Trace
 
 Path = tuple[str | None, ...]
 Link = tuple[int, str, str]
@@ -51,9 +51,11 @@ def _heard(previous: Path, trace: Trace) -> Path:
 
 
 def _responder(hop: Hop, before: str | None) -> str:
-    if any(response.address == before for response in hop.responses):
+    flow = min(response.probe.flow for response in hop.responses)
+    responses = [response for response in hop.responses if response.probe.flow == flow]
+    if any(response.address == before for response in responses):
         return before or ""
-    return min(hop.responses, key=lambda response: response.probe.round).address
+    return min(responses, key=lambda response: response.probe.round).address
 
 
 def _agree(heard: Path, previous: Path) -> bool:
@@ -97,12 +99,16 @@ def links(trace: Trace) -> tuple[Link, ...]:
     return tuple(found)
 
 
+def _flow_and_round(response: Response) -> tuple[int, int]:
+    return response.probe.flow, response.probe.round
+
+
 def _edges(near: Hop, far: Hop) -> dict[tuple[str, str], None]:
-    by_round = {response.probe.round: response.address for response in near.responses}
+    by_probe = {_flow_and_round(response): response.address for response in near.responses}
     edges: dict[tuple[str, str], None] = {}
     unlinked = dict.fromkeys(far.addresses)
     for response in far.responses:
-        source = by_round.get(response.probe.round)
+        source = by_probe.get(_flow_and_round(response))
         if source is not None:
             edges[source, response.address] = None
             unlinked.pop(response.address, None)

@@ -35,8 +35,13 @@ class Tracer:
     """
 
     def __init__(
-        self, pacer: Pacer, counts: ResponseCounts, on_response: Callable[[Response], None]
+        self,
+        pacer: Pacer,
+        counts: ResponseCounts,
+        on_response: Callable[[Response], None],
+        flow: int = 0,
     ) -> None:
+        self._flow = flow
         self._pacer = pacer
         self._counts = counts
         self._on_response = on_response
@@ -144,7 +149,7 @@ class Tracer:
             return
         now = self._loop.time()
         state.advance(now)
-        probes = [Probe(self._number, number, ttl) for number, ttl in state.wanted()]
+        probes = [Probe(self._number, number, ttl, self._flow) for number, ttl in state.wanted()]
         if probes and not state.done:
             self._pacer.submit(self, probes)
             return

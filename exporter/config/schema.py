@@ -70,7 +70,7 @@ class ModuleFields(Strict):
     max_hops: Annotated[int, rules.whole(1, 255)] = _key(
         _MODULE.max_hops, "TTL of the farthest hop to probe.", 30
     )
-    flows: Annotated[int, rules.whole(1, 64)] = _key(
+    flows: Annotated[int, rules.whole(1, 128)] = _key(
         _MODULE.flows, "Flows to probe with, each of which a load balancer may send another way.", 4
     )
     packet_size: Annotated[int | None, rules.whole(28, 9000)] = _key(

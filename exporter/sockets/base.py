@@ -16,7 +16,10 @@ from exporter.model import Family, Probe, Protocol, Response
 
 @dataclass(frozen=True, slots=True)
 class SocketRequest:
-    """What a socket shall do. It serves one destination; `packet_size` counts the IP header."""
+    """What a socket shall do. It serves one destination; `packet_size` counts the IP header.
+
+    `local_port` is the source port or echo id to use, if it is free; 0 leaves it to the kernel.
+    """
 
     destination: str
     family: Family
@@ -26,6 +29,7 @@ class SocketRequest:
     interface: str | None = None
     dscp: int = 0
     packet_size: int | None = None
+    local_port: int = 0
 
 
 class Listener(Interface):

@@ -17,7 +17,7 @@ _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRN
 _FORBIDDEN = {errno.EPERM, errno.EACCES}
 
 
-def open_socket(request: SocketRequest, protocol: int, local_port: int = 0) -> socket.socket:
+def open_socket(request: SocketRequest, protocol: int) -> socket.socket:
     """A bound, non-blocking datagram socket with all that the engine needs switched on.
 
     Raises `OSError` as the kernel does.
@@ -42,12 +42,21 @@ def open_socket(request: SocketRequest, protocol: int, local_port: int = 0) -> s
             name = request.interface.encode() + b"\0"
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
         any_address = "0.0.0.0" if request.family is Family.IPV4 else "::"
-        sock.bind((request.source or any_address, local_port))
+        _bind(sock, request.source or any_address, request.local_port)
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _bind(sock: socket.socket, address: str, port: int) -> None:
+    try:
+        sock.bind((address, port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or not port:
+            raise
+        sock.bind((address, 0))
 
 
 def is_own_address(family: Family, address: str) -> bool:

@@ -1,0 +1,126 @@
+"""The flows towards one destination: each has a socket, a tracer and lessons of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from exporter.errors import ErrorReason, ProbeError
+from exporter.model import Response
+from exporter.outcome import LocalErrors
+from exporter.pacer import Pacer
+from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
+from exporter.strategy import Lesson, Plan, TraceState
+from exporter.tracer import ResponseCounts, Tracer
+
+Open = Callable[[SocketRequest, Listener], ProbeSocket]
+
+_FIRST_PORT, _PORTS = 20_000, 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What every flow is connected to. `on_response` sees each answer on the path at once."""
+
+    open_socket: Open
+    pacer: Pacer
+    counts: ResponseCounts
+    on_response: Callable[[Response], None]
+
+
+class _Flow:
+    """One flow: what routers hash stays the same as long as the socket is open."""
+
+    def __init__(self, number: int, request: SocketRequest, wiring: Wiring) -> None:
+        self.tracer = Tracer(wiring.pacer, wiring.counts, wiring.on_response, number)
+        self.socket = wiring.open_socket(request, self.tracer)
+        self.lesson: Lesson | None = None
+
+
+def local_port(name: str, flow: int) -> int:
+    """The port, or echo id, that a flow asks for: the same after a restart, so that a load
+
+    balancer sends it the same way as before.
+    """
+    digest = hashlib.blake2b(f"{name}\0{flow}".encode(), digest_size=4).digest()
+    return _FIRST_PORT + int.from_bytes(digest, "big") % _PORTS
+
+
+class FlowSet:
+    """Flows to one address, opened as they are asked for. `name` decides their local ports.
+
+    Flow 0 is opened at once; raises `ProbeError` as the factory does.
+    """
+
+    def __init__(self, name: str, request: SocketRequest, wiring: Wiring) -> None:
+        self._name = name
+        self._request = request
+        self._wiring = wiring
+        self._flows: list[_Flow] = []
+        self._add_flow()
+
+    @property
+    def socket(self) -> ProbeSocket:
+        """The socket of flow 0."""
+        return self._flows[0].socket
+
+    async def trace(
+        self, plan: Plan, count: int = 1, first: int = 0
+    ) -> tuple[list[TraceState], LocalErrors]:
+        """Trace flows `first` up to `count` at once: flow 0 in all rounds, the others in one.
+
+        The plan's lesson serves only where no flow has learnt yet. Fewer states than asked for
+        say that no more sockets could be opened. Never raises for what happens on the way.
+        """
+        refused = self._open_up_to(count)
+        flows = self._flows[first:count]
+        states = await asyncio.gather(
+            *(
+                flow.tracer.trace(flow.socket, self._plan(plan, number))
+                for number, flow in enumerate(flows, first)
+            )
+        )
+        errors = _summed([flow.tracer.errors for flow in flows], refused)
+        if not errors.counts:
+            for flow, state in zip(flows, states, strict=True):
+                flow.lesson = state.lesson()
+        return list(states), errors
+
+    def close(self) -> None:
+        """Give all sockets back."""
+        for flow in self._flows:
+            flow.socket.close()
+        self._flows.clear()
+
+    def _plan(self, plan: Plan, number: int) -> Plan:
+        flow = self._flows[number]
+        lesson = flow.lesson or self._flows[0].lesson or plan.lesson
+        return replace(plan, lesson=lesson, rounds=plan.rounds if number == 0 else 1)
+
+    def _open_up_to(self, count: int) -> ProbeError | None:
+        try:
+            while len(self._flows) < count:
+                self._add_flow()
+        except ProbeError as error:
+            return error
+        return None
+
+    def _add_flow(self) -> None:
+        number = len(self._flows)
+        request = replace(self._request, local_port=local_port(self._name, number))
+        self._flows.append(_Flow(number, request, self._wiring))
+
+
+def _summed(parts: list[LocalErrors], refused: ProbeError | None) -> LocalErrors:
+    counts: Counter[ErrorReason] = Counter()
+    message = None
+    for part in parts:
+        counts.update(part.counts)
+        message = part.message or message
+    if refused is not None:
+        counts[refused.reason] += 1
+        message = str(refused)
+    return LocalErrors(counts, message)
