@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmarks.daemon import BenchmarkError, running
 from benchmarks.figures import Column, Row, Table, ratios
 from benchmarks.fleet import Fleet
-from benchmarks.floor import Bare, bare
+from benchmarks.floor import Bare, Way, bare
 from benchmarks.process import CpuTime, cpu_time, resident_bytes
 from benchmarks.size import Size
 from tests.lab.lab import Lab
@@ -61,8 +61,8 @@ def _run(lab: Lab, fleet: Fleet, seconds: float) -> tuple[Cost, Cost, Cost]:
         cost = Cost(used, lab.ping()["probes"] - probes, elapsed, resident_bytes(pid))
     if not cost.probes:
         raise BenchmarkError("the daemon sent nothing")
-    paced = bare(lab, fleet, seconds)
-    flood = bare(lab, fleet, min(seconds, 3.0), flood=True)
+    paced = bare(lab, fleet, seconds, Way())
+    flood = bare(lab, fleet, min(seconds, 3.0), Way(flood=True))
     return cost, _cost(paced, seconds), _cost(flood, min(seconds, 3.0))
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import dataclass
 
 from benchmarks.daemon import BenchmarkError
 from benchmarks.fleet import Fleet
+from benchmarks.process import hurry
 from tests.lab.lab import Lab
 
 _START_SECONDS = 60.0
@@ -24,27 +26,39 @@ class Bare:
     late: list[float]
 
 
-def bare(
-    lab: Lab, fleet: Fleet, seconds: float, *, flood: bool = False, stamps: bool = False
-) -> Bare:
-    """Send what the daemon sends, in bursts as it does, or without a pause.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """`flood` sends without a pause, `stamps` decodes receive stamps, `first` hurries the loop."""
 
-    Raises `BenchmarkError` where it fails.
-    """
+    flood: bool = False
+    stamps: bool = False
+    first: bool = False
+
+
+def bare(lab: Lab, fleet: Fleet, seconds: float, way: Way) -> Bare:
+    """Send what the daemon sends, in bursts as it does. Raises `BenchmarkError` where it fails."""
     description = {
         "bursts": fleet.bursts(),
         "protocol": fleet.protocol,
-        "interval": 0 if flood else fleet.interval,
+        "interval": 0 if way.flood else fleet.interval,
         "seconds": seconds,
-        "stamps": stamps,
+        "stamps": way.stamps,
     }
     path = lab.shared / "bare.json"
     path.write_text(json.dumps(description))
-    timeout = seconds + fleet.interval + _START_SECONDS
-    done = lab.run([sys.executable, "-m", "benchmarks.bare", str(path)], timeout=timeout)
-    if done.returncode != 0:
-        raise BenchmarkError(f"the bare loop failed: {done.stderr[-500:]}")
-    found = Bare(**json.loads(done.stdout))
+    process = lab.popen(
+        [sys.executable, "-m", "benchmarks.bare", str(path)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if way.first:
+        hurry(process.pid)
+    output, errors = process.communicate(timeout=seconds + fleet.interval + _START_SECONDS)
+    if process.returncode != 0:
+        raise BenchmarkError(f"the bare loop failed: {errors[-500:]}")
+    found = Bare(**json.loads(output))
     if not found.answers:
         raise BenchmarkError("the bare loop got no answer")
     return found

@@ -1,4 +1,4 @@
-"""Processor time of other processes, from the kernel's own clocks."""
+"""Processor time of other processes, and their place in the queue for it."""
 
 from __future__ import annotations
 
@@ -33,6 +33,20 @@ def cpu_time(pid: int) -> CpuTime:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     user = int(fields[11]) / os.sysconf("SC_CLK_TCK")
     return CpuTime(time.clock_gettime(~pid << 3 | _SCHEDULED), user)
+
+
+def waited(pid: int) -> float:
+    """Seconds that a process's main thread was ready to run and had no processor, so far."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
+def hurry(pid: int) -> bool:
+    """Let a process run as soon as it is ready, before all others; whether that is permitted."""
+    try:
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
+    except PermissionError:
+        return False
+    return True
 
 
 def resident_bytes(pid: int) -> int:
