@@ -17,7 +17,7 @@ from exporter.pacer import Pacer
 from exporter.path import follow
 from exporter.settings import Module, Target
 from exporter.sockets.base import SocketRequest
-from exporter.strategy import Plan
+from exporter.strategy import Lesson, Plan
 from exporter.tally import Tally
 from exporter.tracer import ResponseCounts
 from exporter.view import View
@@ -73,6 +73,8 @@ class PathMonitor:
         )
         self._flows: FlowSet | None = None
         self._flow_count = 1
+        self._backend = ""
+        self._lesson = Lesson()
         self._address: str | None = None
         self._seen: set[str] = set()
         self._path: tuple[str | None, ...] = ()
@@ -93,14 +95,18 @@ class PathMonitor:
             self._address = address
         started_at, started = time.time(), time.monotonic()
         try:
-            flows = self._flows or self._open(address)
+            flows = self._open(address)
         except ProbeError as error:
+            self._backend = ""
             self.fail(error.reason, str(error))
             return
-        states, errors = await flows.trace(plan_for(self._target.module), self._flow_count)
+        plan = replace(plan_for(self._target.module), lesson=self._lesson)
+        states, errors = await flows.trace(plan, self._flow_count)
         trace = conclude(self._subject(), states, errors, started_at, time.monotonic() - started)
         if errors.counts:
             self.close()
+        else:
+            self._lesson = states[0].lesson()
         self._flow_count = flows_wanted(trace, self._target.module.flows)
         self._publish(trace)
 
@@ -120,11 +126,19 @@ class PathMonitor:
         """Give the sockets back."""
         if self._flows is not None:
             self._flows.close()
-            self._flows = None
 
     def _open(self, address: str) -> FlowSet:
+        if self._flows is None:
+            self._flows = FlowSet(
+                f"{self._target.name}\0{self._family}", self._request(address), self._wiring
+            )
+        socket = self._flows.open()
+        self._protocol, self._backend = socket.protocol, socket.backend
+        return self._flows
+
+    def _request(self, address: str) -> SocketRequest:
         module = self._target.module
-        request = SocketRequest(
+        return SocketRequest(
             destination=address,
             family=self._family,
             protocol=module.protocol,
@@ -134,12 +148,10 @@ class PathMonitor:
             dscp=module.dscp,
             packet_size=module.packet_size,
         )
-        self._flows = FlowSet(f"{self._target.name}\0{self._family}", request, self._wiring)
-        self._protocol = self._flows.socket.protocol
-        return self._flows
 
     def _forget_path(self) -> None:
         self.close()
+        self._flows = None
         self._path = ()
         self._seen = set()
 
@@ -150,8 +162,9 @@ class PathMonitor:
             self._services.info(response.address)
 
     def _subject(self) -> Subject:
-        backend = "" if self._flows is None else self._flows.socket.backend
-        return Subject(self._target.host, self._address, self._family, self._protocol, backend)
+        return Subject(
+            self._target.host, self._address, self._family, self._protocol, self._backend
+        )
 
     def _publish(self, trace: Trace) -> None:
         self._trace = trace

@@ -11,7 +11,6 @@ from exporter.measure import plan_for
 from exporter.model import Family, FamilyChoice, HostInfo, Kind, Probe, Protocol, StopReason
 from exporter.path import as_path, path_id
 from exporter.settings import Module
-from exporter.strategy import Lesson
 from tests.monitoring import OTHER_V4, V4, Stage, shown
 from tests.simulated import Answer
 from tests.virtual import EPOCH, chain, run_virtual, silence, use_virtual_clock
@@ -236,11 +235,9 @@ def test_unreachable_is_published_with_its_code() -> None:
 
 def test_plan_fits_into_the_interval() -> None:
     """A second between rounds, less where the interval is short; no patience beyond the timeout."""
-    lesson = Lesson(5, True)
-    plan = plan_for(Module(first_hop=2, max_hops=20, probes=4, timeout=3.0), lesson)
+    plan = plan_for(Module(first_hop=2, max_hops=20, probes=4, timeout=3.0))
     assert (plan.first_hop, plan.max_hops, plan.rounds) == (2, 20, 4)
     assert (plan.timeout, plan.patience, plan.spacing) == (3.0, 0.5, 1.0)
-    assert plan.lesson is lesson
-    short = plan_for(Module(interval=1.0, timeout=0.2, probes=5), lesson)
+    short = plan_for(Module(interval=1.0, timeout=0.2, probes=5))
     assert short.spacing * short.rounds <= 0.5
     assert short.patience <= 0.2

@@ -130,7 +130,7 @@ def test_single_failed_send_spoils_neither_the_trace_nor_what_was_learnt() -> No
         await monitor.run()
 
         def failing(destination: str, probe: Probe) -> ProbeError | None:
-            return no_route(destination, probe) if probe[1:] == (1, 2) else None
+            return no_route(destination, probe) if (probe.round, probe.ttl) == (1, 2) else None
 
         stage.network.failing = failing
         await monitor.run()

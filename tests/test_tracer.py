@@ -100,7 +100,7 @@ def test_answer_to_an_earlier_trace_is_late_in_the_running_one() -> None:
     async def test() -> None:
         bench = Bench(silence)
         bench.network.routing = lambda destination, probe: (
-            Answer(2.5, "198.51.100.99") if probe == (1, 0, 1) else None
+            Answer(2.5, "198.51.100.99") if probe == Probe(1, 0, 1) else None
         )
         await bench.trace(Plan(rounds=1, timeout=1.0))
         assert asyncio.get_running_loop().time() < 2.5

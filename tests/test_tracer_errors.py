@@ -55,7 +55,7 @@ def test_one_failed_send_is_counted_and_not_lost() -> None:
         bench = Bench(chain(0.01, 0.01, 0.01))
 
         def failing(destination: str, probe: Probe) -> ProbeError | None:
-            return no_route(destination, probe) if probe[1:] == (0, 2) else None
+            return no_route(destination, probe) if (probe.round, probe.ttl) == (0, 2) else None
 
         bench.network.failing = failing
         state = await bench.trace(Plan(rounds=3))
@@ -77,7 +77,7 @@ def test_probe_that_the_kernel_took_and_dropped_is_not_lost() -> None:
         bench = Bench(chain(0.01, 0.01, 0.01))
 
         def dropping(destination: str, probe: Probe) -> ProbeError | None:
-            return no_route(destination, probe) if probe[1:] == (1, 3) else None
+            return no_route(destination, probe) if (probe.round, probe.ttl) == (1, 3) else None
 
         bench.network.dropping = dropping
         state = await bench.trace(Plan(rounds=3))
