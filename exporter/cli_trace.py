@@ -184,11 +184,12 @@ class _Command:
         wiring = Wiring(
             open_probe_socket, Pacer(_PROBES_PER_SECOND), ResponseCounts(), self._responded
         )
+        flows = FlowSet(self._host, self._request(addresses[0], family), wiring)
         try:
-            flows = FlowSet(self._host, self._request(addresses[0], family), wiring)
+            socket = flows.open()
         except ProbeError as error:
             return self._gave_up(subject, error.reason, str(error))
-        subject = replace(subject, protocol=flows.socket.protocol, backend=flows.socket.backend)
+        subject = replace(subject, protocol=socket.protocol, backend=socket.backend)
         self._report.start(self._heading(subject, addresses[0]))
         try:
             return await self._finish(await self._trace(flows, subject))

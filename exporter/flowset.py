@@ -37,7 +37,6 @@ class _Flow:
     def __init__(self, number: int, request: SocketRequest, wiring: Wiring) -> None:
         self.tracer = Tracer(wiring.pacer, wiring.counts, wiring.on_response, number)
         self.socket = wiring.open_socket(request, self.tracer)
-        self.lesson: Lesson | None = None
 
 
 def local_port(name: str, flow: int) -> int:
@@ -50,9 +49,9 @@ def local_port(name: str, flow: int) -> int:
 
 
 class FlowSet:
-    """Flows to one address, opened as they are asked for. `name` decides their local ports.
+    """Flows to one address. Sockets are opened when needed, what was learnt outlives them.
 
-    Flow 0 is opened at once; raises `ProbeError` as the factory does.
+    `name` decides the local ports.
     """
 
     def __init__(self, name: str, request: SocketRequest, wiring: Wiring) -> None:
@@ -60,11 +59,12 @@ class FlowSet:
         self._request = request
         self._wiring = wiring
         self._flows: list[_Flow] = []
-        self._add_flow()
+        self._lessons: dict[int, Lesson] = {}
 
-    @property
-    def socket(self) -> ProbeSocket:
-        """The socket of flow 0."""
+    def open(self) -> ProbeSocket:
+        """The socket of flow 0, opened now if need be. Raises `ProbeError` as the factory does."""
+        if not self._flows:
+            self._add_flow()
         return self._flows[0].socket
 
     async def trace(
@@ -73,8 +73,9 @@ class FlowSet:
         """Trace flows `first` up to `count` at once: flow 0 in all rounds, the others in one.
 
         The plan's lesson serves only where no flow has learnt yet. Fewer states than asked for
-        say that no more sockets could be opened. Never raises for what happens on the way.
+        say that no more sockets could be opened; raises `ProbeError` where not even one could.
         """
+        self.open()
         refused = self._open_up_to(count)
         flows = self._flows[first:count]
         states = await asyncio.gather(
@@ -85,19 +86,17 @@ class FlowSet:
         )
         errors = _summed([flow.tracer.errors for flow in flows], refused)
         if not errors.counts:
-            for flow, state in zip(flows, states, strict=True):
-                flow.lesson = state.lesson()
+            self._lessons.update(enumerate((state.lesson() for state in states), first))
         return list(states), errors
 
     def close(self) -> None:
-        """Give all sockets back."""
+        """Give all sockets back; the next trace opens them anew."""
         for flow in self._flows:
             flow.socket.close()
         self._flows.clear()
 
     def _plan(self, plan: Plan, number: int) -> Plan:
-        flow = self._flows[number]
-        lesson = flow.lesson or self._flows[0].lesson or plan.lesson
+        lesson = self._lessons.get(number) or self._lessons.get(0) or plan.lesson
         return replace(plan, lesson=lesson, rounds=plan.rounds if number == 0 else 1)
 
     def _open_up_to(self, count: int) -> ProbeError | None:

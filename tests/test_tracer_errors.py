@@ -104,3 +104,24 @@ def test_host_without_a_route_gives_up_at_once(late: bool) -> None:
         assert asyncio.get_running_loop().time() < 0.1
 
     run_virtual(test())
+
+
+def test_probes_on_their_way_when_a_trace_is_given_up_are_not_lost() -> None:
+    """The kernel drops the first three of eight probes; nobody waits for the answers to the rest.
+
+    What an earlier round lost stays lost.
+    """
+
+    async def test() -> None:
+        bench = Bench(chain(0.01, None, 0.01, 0.5, 0.5))
+
+        def dropping(destination: str, probe: Probe) -> ProbeError | None:
+            return no_route(destination, probe) if probe.round == 1 and probe.ttl < 4 else None
+
+        bench.network.dropping = dropping
+        state = await bench.trace(Plan(rounds=3))
+        assert bench.errors == {ErrorReason.UNREACHABLE_NETWORK: 3}
+        assert books(state) == [(1, 1, 0), (2, 1, 1), (3, 1, 0), (4, 1, 0), (5, 1, 0)]
+        assert state.destination() == (1, (0.5,))
+
+    run_virtual(test())
