@@ -91,8 +91,10 @@ class TraceState:
             self._findings.count(ttl, -1)
 
     def abort(self) -> None:
-        """End at once, because probes cannot be sent."""
+        """End at once, because probes cannot be sent; those still on their way are not lost."""
         self.done = self._aborted = True
+        for ttl in tuple(self._rounds[-1].waiting):
+            self.unsent(len(self._rounds) - 1, ttl)
 
     def responded(self, response: Response, now: float) -> bool:
         """An answer to a probe of this trace. True says that `advance` may have news to act on."""
