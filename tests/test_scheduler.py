@@ -152,3 +152,22 @@ def test_small_stall_costs_no_cycle() -> None:
         assert all(len(job.starts) in (12, 13, 14) for job in jobs)
 
     run_virtual(test())
+
+
+def test_next_start_is_told_in_wall_clock_time(clock: VirtualClock) -> None:
+    """The first start, then the one after each cycle; of a stranger nothing is known."""
+
+    async def test() -> None:
+        job = Cycle("victim", 60.0)
+        fleet = Fleet(job, warm_up=10.0)
+        first = 10.0 * phase("victim")
+        assert fleet.scheduler.next_start("victim") == pytest.approx(EPOCH + first, abs=1e-3)
+        await asyncio.sleep(first + 0.1)
+        told = fleet.scheduler.next_start("victim")
+        assert told is not None
+        await asyncio.sleep(told - clock.time() + 0.1)
+        assert EPOCH + job.starts[-1] == pytest.approx(told, abs=1e-3)
+        assert fleet.scheduler.next_start("stranger") is None
+        await fleet.stop()
+
+    run_virtual(test())

@@ -1,0 +1,173 @@
+"""The daemon's parts together, in this process, over a simulated network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from exporter.app import Daemon, Options
+from exporter.model import FamilyChoice
+from exporter.server.listen import ListenError
+from exporter.settings import Config, EnrichmentSettings, Module, ResolverSettings, Target
+from tests.clock import until
+from tests.enriching import GW, ZONE
+from tests.lab.dns import DnsServer
+from tests.virtual import (
+    EPOCH,
+    SimulatedNetwork,
+    chain,
+    no_failure,
+    no_route,
+    run_virtual,
+    silence,
+    use_virtual_clock,
+)
+
+QUIET = EnrichmentSettings(rdns=False, asn_source="none")
+ANYWHERE = Options(("127.0.0.1:0",))
+Scene = Callable[[Daemon], Awaitable[None]]
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> SimulatedNetwork:
+    """Every daemon of the test probes this network."""
+    simulated = SimulatedNetwork(chain(0.01, 0.02, 0.03))
+    monkeypatch.setattr("exporter.app.open_probe_socket", simulated.open)
+    return simulated
+
+
+def target(name: str, number: int, interval: float = 10.0) -> Target:
+    """A target given by its address, traced by one probe a hop."""
+    module = Module(family=FamilyChoice.IPV4, interval=interval, probes=1)
+    return Target(name, f"192.0.2.{number}", module)
+
+
+async def play(config: Config, scene: Scene) -> None:
+    """Run a daemon during a scene; nothing of it is left afterwards."""
+    stop, daemon = asyncio.Event(), Daemon(config)
+    assert not daemon.is_ready()
+    running = asyncio.create_task(daemon.run(ANYWHERE, stop))
+    await until(daemon.is_ready)
+    await scene(daemon)
+    stop.set()
+    await running
+    assert not daemon.is_ready()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def exposition(daemon: Daemon, *names: str) -> str:
+    """The lines of these metrics, or of all, of all targets."""
+    return b"".join(daemon.metrics_chunks(None, names or None, False)).decode()
+
+
+def test_targets_in_the_order_of_the_configuration(
+    network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with its views and the time of its next cycle; a stranger is nobody."""
+    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+
+    async def scene(daemon: Daemon) -> None:
+        await asyncio.sleep(25)
+        assert [state.target.name for state in daemon.targets()] == ["zebra", "ant"]
+        for state in daemon.targets():
+            assert state == daemon.target(state.target.name)
+            assert state.next_cycle_at is not None
+            assert 0 < state.next_cycle_at - EPOCH - 25 < 10.01
+            (view,) = state.views
+            assert view.trace is not None
+            assert view.trace.reached
+        assert daemon.target("bee") is None
+        assert exposition(daemon, "ftr_target_reached").count("} 1\n") == 2
+        assert "ftr_exporter_build_info" in exposition(daemon)
+
+    run_virtual(play(Config((target("zebra", 1), target("ant", 2)), enrichment=QUIET), scene))
+    assert network.sockets == []
+
+
+def test_log_tells_changes_of_state_once(
+    network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty cycles: reached, no route, reached again; the rest is for level debug."""
+    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+
+    async def scene(daemon: Daemon) -> None:
+        for failing in (no_failure, no_route, no_failure):
+            network.failing = failing
+            await asyncio.sleep(100)
+
+    with capture_logs() as logs:
+        run_virtual(play(Config((target("example", 1),), enrichment=QUIET), scene))
+    told = [log for log in logs if log["event"] == "target.state"]
+    assert [log["state"] for log in told] == ["destination", "unreachable_network", "destination"]
+    assert told[1]["error"] == "no route to 192.0.2.1"
+    assert "error" not in told[0]
+    assert {log["log_level"] for log in told} == {"info"}
+    traces = [log for log in logs if log["event"] == "trace.done"]
+    assert len(traces) == pytest.approx(30, abs=1)
+    assert {log["log_level"] for log in traces} == {"debug"}
+
+
+def test_cycle_skipped_before_the_first_has_ended_is_on_show(
+    network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A silent destination takes longer than the interval: counters, but no outcome yet."""
+    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+    network.routing = silence
+
+    async def scene(daemon: Daemon) -> None:
+        await asyncio.sleep(1.8)
+        text = exposition(daemon)
+        assert 'ftr_traces_skipped_total{target="dark",family="ipv4",protocol="icmp"} 1\n' in text
+        assert "ftr_target_reached{" not in text
+        await asyncio.sleep(10)
+        assert exposition(daemon, "ftr_target_reached").endswith(
+            '{target="dark",family="ipv4",protocol="icmp"} 0\n'
+        )
+
+    run_virtual(play(Config((target("dark", 1, interval=1.0),), enrichment=QUIET), scene))
+
+
+@pytest.mark.usefixtures("network")
+def test_name_that_comes_after_the_trace_completes_it() -> None:
+    """Traced once a minute; the hop's name and origin are there a moment after the trace."""
+
+    async def test() -> None:
+        async with DnsServer(ZONE) as server:
+            config = Config(
+                (target("example", 1, interval=60.0),),
+                resolver=ResolverSettings(("127.0.0.1",), server.port, 5.0),
+            )
+
+            async def scene(daemon: Daemon) -> None:
+                def known() -> bool:
+                    state = daemon.target("example")
+                    assert state is not None
+                    return any(view.infos.get("198.51.100.1") == GW for view in state.views)
+
+                await until(known)
+                assert 'hostname="gw.example.net"' in exposition(daemon, "ftr_hop_info")
+                assert 'ftr_enrichment_lookups_total{kind="asn",result="ok"}' in exposition(daemon)
+
+            await play(config, scene)
+
+    asyncio.run(test())
+
+
+def test_address_in_use_is_an_error_and_leaves_nothing(network: SimulatedNetwork) -> None:
+    """The daemon does not start: no probe is sent, no task goes on."""
+
+    async def test() -> None:
+        server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            daemon = Daemon(Config((target("example", 1),), enrichment=QUIET))
+            with pytest.raises(ListenError, match=str(port)):
+                await daemon.run(Options((f"127.0.0.1:{port}",)), asyncio.Event())
+            assert not daemon.is_ready()
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(test())
+    assert network.opened == []
