@@ -1,7 +1,7 @@
 """Pure encoding of probes: which bytes go out, and which probe a quote or an answer belongs to.
 
-Every payload starts with two bytes that the sequence number needs, then a cookie that a stranger
-cannot guess, then words that say who is asking.
+Every payload starts with two bytes that the sequence number needs, then comes a cookie that a
+stranger cannot guess, and in the end words that say who is asking.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import struct
 from typing import Protocol as Interface
 
 from exporter import __version__
+from exporter.extensions import internet_checksum
 from exporter.model import Family, Kind
 from exporter.sockets.icmp import ECHO_HEADER_BYTES, NUMBERS
 
@@ -47,11 +48,16 @@ class Wire(Interface):
 
 
 def _body(family: Family, packet_size: int | None, cookie: bytes) -> bytes:
-    """What stands behind the first two bytes of a payload."""
+    """What stands behind the first two bytes of a payload: cookie, words, two bytes to balance.
+
+    The two bytes make the sum of all the same, whatever the cookie and the words: so a flow keeps
+    its ICMP checksum, which routers hash, when this program starts again.
+    """
     size = packet_size or _DEFAULT_PACKET_BYTES[family]
     room = max(0, size - NUMBERS[family].ip_header_bytes - _UDP_HEADER_BYTES - _NUMBER.size)
     words = _WORDS * (room // len(_WORDS) + 1)
-    return (cookie + words)[:room]
+    told = (cookie + words)[: max(0, room - _NUMBER.size) // 2 * 2]
+    return (told + _NUMBER.pack(internet_checksum(told)) + b" ")[:room]
 
 
 class EchoWire:

@@ -1,0 +1,104 @@
+"""Parallel branches: how many flows it takes to find them, and that they are found."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from exporter.branches import distinct, flow_paths, flows_needed, flows_wanted
+from exporter.flowset import FlowSet, Wiring, local_port
+from exporter.model import Family, Protocol, Trace
+from exporter.outcome import Subject, conclude
+from exporter.pacer import Pacer
+from exporter.sockets.base import SocketRequest
+from exporter.sockets.factory import open_probe_socket
+from exporter.strategy import Plan
+from exporter.tracer import ResponseCounts
+from tests.conftest import LabFactory
+from tests.probing import run
+
+
+def test_flows_needed_are_those_of_the_multipath_detection_algorithm() -> None:
+    """At 5 % the published table: 6, 11, 16, 21; at 1 % more. Nothing seen needs one flow."""
+    assert [flows_needed(seen, 0.05) for seen in (1, 2, 3, 4)] == [6, 11, 16, 21]
+    assert [flows_needed(seen) for seen in (1, 2, 4, 16)] == [8, 15, 28, 123]
+    assert flows_needed(0) == 1
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 16])
+def test_stopping_rule_keeps_its_promise(width: int) -> None:
+    """In a thousand balanced hops the rule leaves out a branch in no more than it says."""
+    chance = random.Random(width)
+    missed = 0
+    for _ in range(1000):
+        seen: set[int] = set()
+        flows = 0
+        while flows < flows_needed(max(1, len(seen))):
+            seen.add(chance.randrange(width))
+            flows += 1
+        missed += len(seen) < width
+    assert missed <= 20
+
+
+def test_silence_makes_no_branch() -> None:
+    """A path that only lacks answers is not another path."""
+    assert distinct([("a", "b", "c"), ("a", None, "c"), (None, "b", "c")]) == (("a", "b", "c"),)
+    assert len(distinct([("a", "b", "d"), ("a", "c", "d"), ("a", None, "d")])) == 2
+    assert distinct([]) == ()
+
+
+def test_local_ports_are_stable_and_differ_by_flow() -> None:
+    """A restart asks for the same port, another flow for another one."""
+    assert local_port("web\0ipv4", 0) == local_port("web\0ipv4", 0)
+    ports = [local_port("web\0ipv4", flow) for flow in range(64)]
+    assert len(set(ports)) > 60
+    assert all(1024 < port < 65536 for port in ports)
+
+
+async def trace_all_branches(address: str, family: Family, protocol: Protocol, name: str) -> Trace:
+    """Trace with as many flows as the rule asks for."""
+    wiring = Wiring(open_probe_socket, Pacer(20_000), ResponseCounts(), lambda response: None)
+    flows = FlowSet(name, SocketRequest(address, family, protocol), wiring)
+    states, errors = await flows.trace(Plan(rounds=1))
+    try:
+        while True:
+            subject = Subject(address, address, family, protocol)
+            trace = conclude(subject, states, errors, 0.0, 0.0)
+            if (wanted := flows_wanted(trace, 128)) <= len(states):
+                return trace
+            more, errors = await flows.trace(Plan(rounds=1), wanted, first=len(states))
+            states += more
+    finally:
+        flows.close()
+
+
+@pytest.mark.parametrize("family", list(Family))
+@pytest.mark.parametrize(
+    ("host", "width"), [("1", 1), ("2", 2), ("4", 4), ("16", 16)], ids=["1", "2", "4", "16"]
+)
+def test_all_branches_are_found(
+    lab_factory: LabFactory, family: Family, host: str, width: int
+) -> None:
+    """Every branch of the world is found by ICMP flows, and a single path takes few of them."""
+    lab_factory("diamonds")
+    address = f"192.0.2.{host}" if family is Family.IPV4 else f"2001:db8:300::{host}"
+    trace = run(trace_all_branches(address, family, Protocol.ICMP, f"t{host}"))
+    assert [len(hop.addresses) for hop in trace.hops] == [1, width, 1, 1]
+    assert len(distinct(flow_paths(trace).values())) == width
+    assert len(flow_paths(trace)) == flows_needed(width)
+
+
+def test_a_flow_keeps_its_branch(lab_factory: LabFactory) -> None:
+    """Ten traces by the same flow, the sockets opened anew each time: always the same branch."""
+    lab_factory("diamonds")
+
+    async def once() -> tuple[str, ...]:
+        wiring = Wiring(open_probe_socket, Pacer(20_000), ResponseCounts(), lambda response: None)
+        request = SocketRequest("192.0.2.16", Family.IPV4, Protocol.ICMP)
+        flows = FlowSet("steady", request, wiring)
+        states, _ = await flows.trace(Plan(rounds=3))
+        flows.close()
+        return states[0].hops()[1].addresses
+
+    assert len({run(once()) for _ in range(10)}) == 1
