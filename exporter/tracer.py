@@ -47,6 +47,7 @@ class Tracer:
         self._on_response = on_response
         self._socket: ProbeSocket | None = None
         self._number = 0
+        self._timeout = 0.0
         self._state: TraceState | None = None
         self._finished: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -67,6 +68,7 @@ class Tracer:
         What failed on this host is in `errors`, which starts anew with each trace.
         """
         self._number += 1
+        self._timeout = plan.timeout
         self._socket = socket
         self._blocked = 0
         self._errors = Counter()
@@ -89,7 +91,7 @@ class Tracer:
     def responded(self, response: Response) -> None:
         """See `Listener`."""
         state = self._state
-        if state is None or response.probe.trace != self._number:
+        if state is None or response.probe.trace != self._number or response.rtt > self._timeout:
             self._counts.late += 1
             return
         news = state.responded(response, self._loop.time())
