@@ -1,7 +1,8 @@
 """Pure: counts what the traces of one target over one address family add up to.
 
-Every number here only ever grows, so that it can be exposed as a counter. Local errors are counted
-by reason and nowhere else: they are never loss. Memory is bounded whatever the network answers.
+Every count only ever grows, so that it can be exposed as a counter; what the latest cycles show
+beside them (`jitter`, `window`) moves both ways. Local errors are counted by reason and nowhere
+else: they are never loss. Memory is bounded whatever the network answers.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from exporter.errors import ErrorReason
+from exporter.jitter import Jitter
+from exporter.losswindow import LossWindow
 from exporter.model import Hop, Response, Trace
 from exporter.settings import Module
 
@@ -69,11 +72,13 @@ class Tally:
         "duration",
         "errors",
         "hops",
+        "jitter",
         "lost",
         "rtt",
         "sent",
         "skipped",
         "traces",
+        "window",
     )
 
     def __init__(self, module: Module) -> None:
@@ -86,6 +91,8 @@ class Tally:
         self.duration = Histogram(DURATION_BUCKETS)
         self.errors: dict[str, int] = {reason.value: 0 for reason in ErrorReason}
         self.hops: dict[int, HopTally] = {}
+        self.jitter = Jitter()
+        self.window = LossWindow(module.probes)
 
     def add(self, trace: Trace) -> None:
         """Count a finished trace, also one that failed before it could send."""
@@ -100,6 +107,8 @@ class Tally:
             self.errors[reason] = self.errors.get(reason, 0) + count
         for hop in trace.hops:
             self._add_hop(hop)
+        self.jitter.add(trace)
+        self.window.add(trace)
 
     def skip(self, cycles: int = 1) -> None:
         """Count cycles that could not start since the one before still ran."""

@@ -86,7 +86,8 @@ def test_promtool_finds_no_fault(hop_histograms: bool) -> None:
 def test_every_path_metric_is_rendered() -> None:
     """No entry of the table is a promise."""
     target = Target("example", "x", Module(hop_histograms=True))
-    trace = a_trace(a_hop(1, a_response("a", reply_ttl=64)), a_hop(2, a_response("b")), sent=1)
+    hops = (a_hop(1, a_response("a", reply_ttl=64)), a_hop(2, a_response("b")))
+    trace = a_trace(*hops, sent=2, rtts=(0.5, 0.5))
     names = names_in(shown(a_view(trace, target=target)))
     assert {family.name for family in PATH_FAMILIES if names.isdisjoint(family.names)} == set()
 

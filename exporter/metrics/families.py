@@ -79,6 +79,12 @@ TARGET_RTT = _histogram(
     "Round-trip time to the destination, of every probe that it answered. Measured on the "
     "exporter's own schedule, not at the scrape.",
 )
+TARGET_JITTER = _gauge(
+    "ftr_target_jitter_seconds",
+    "How much one round trip to the destination differs from the next: the running estimate of "
+    "RFC 3550 section 6.4.1 with round-trip in place of transit times, of one flow, in the order "
+    "of arrival. Absent until the destination has answered twice.",
+)
 TARGET_SENT = _counter(
     "ftr_target_probes_sent_total",
     "Probes sent that should have reached the destination; one a round.",
@@ -159,6 +165,17 @@ HOP_LOSS = _gauge(
     "silent hop shows 1 with empty address and asn.",
     *_HOP_ADDRESS,
 )
+HOP_FORWARD_LOSS = _gauge(
+    "ftr_hop_forward_loss_ratio",
+    "Share of probes lost on the way to a hop, 0 to 1: loss that the hops behind it and the "
+    "destination share, beyond chance with confidence 0.995, over the latest 20 cycles (more where "
+    "these hold fewer than 60 probes a hop, at most 60 cycles). Never falls with distance; a "
+    "router that limits its answers, or gives none, shows that of the hop before it. Where the "
+    "destination never answered, the farthest hop that does bears witness to those before it, and "
+    "hops behind it have no series. Cannot be told from it: loss on the way back that all answers "
+    "share, and, without a destination, routers at the end that limit their answers alike.",
+    "hop",
+)
 HOP_RETURN = _gauge(
     "ftr_hop_return_hops",
     "Length of the way back from a hop's responder, to be held against the hop number. Inferred: "
@@ -194,11 +211,12 @@ TRACE_DURATION = _histogram(
 )
 
 PATH_FAMILIES = (
-    *(TARGET_INFO, TARGET_REACHED, TARGET_RTT, TARGET_SENT, TARGET_LOST, TARGET_LOSS),
+    *(TARGET_INFO, TARGET_REACHED, TARGET_RTT, TARGET_JITTER),
+    *(TARGET_SENT, TARGET_LOST, TARGET_LOSS),
     *(PATH_HOPS, PATH_INFO),
     *(HOP_RTT, HOP_RTT_MIN, HOP_RTT_MAX, HOP_RTT_STDDEV, HOP_RTT_HISTOGRAM),
     *(HOP_REPLIES, HOP_REPLY_SECONDS, HOP_SENT, HOP_LOST, HOP_LOSS),
-    *(HOP_RETURN, HOP_INFO, LINK_INFO),
+    *(HOP_FORWARD_LOSS, HOP_RETURN, HOP_INFO, LINK_INFO),
     *(ERRORS, TRACES, TRACES_SKIPPED, TRACE_DURATION),
 )
 """What is served of each target, in the order of the exposition."""

@@ -10,6 +10,7 @@ from exporter.metrics import families
 from exporter.metrics.text import escape, histogram_lines, number
 from exporter.model import NOTHING_KNOWN, Hop, HostInfo, Response
 from exporter.path import links
+from exporter.returnpath import return_hops
 from exporter.tally import AddressTally
 from exporter.view import View
 
@@ -26,11 +27,11 @@ _REPLY_SECONDS = families.HOP_REPLY_SECONDS.name
 _SENT = families.HOP_SENT.name
 _LOST = families.HOP_LOST.name
 _LOSS = families.HOP_LOSS.name
+_FORWARD_LOSS = families.HOP_FORWARD_LOSS.name
 _RETURN = families.HOP_RETURN.name
 _INFO = families.HOP_INFO.name
 _LINK = families.LINK_INFO.name
 
-_INITIAL_TTLS = (32, 64, 128, 255)
 _MPLS_LABELS_SHOWN = 16
 
 
@@ -38,7 +39,12 @@ def add_hops(lines: Lines, view: View, labels: str) -> None:
     """Every hop that the latest trace probed; `labels` are those of the path, without braces."""
     if view.trace is None:
         return
+    forward = view.tally.window.loss.forward
     for hop in view.trace.hops:
+        ratio = forward.get(hop.ttl)
+        if ratio is not None:
+            at = f'{{{labels},hop="{hop.ttl}"}}'
+            lines[_FORWARD_LOSS].append(f"{_FORWARD_LOSS}{at} {number(ratio)}\n")
         _add_hop(lines, f'{labels},hop="{hop.ttl}"', hop, view)
 
 
@@ -101,11 +107,9 @@ def _add_replies(lines: Lines, who: str, tally: AddressTally) -> None:
 
 
 def _add_return(lines: Lines, near: str, responses: Sequence[Response]) -> None:
-    """A neighbour's answer crosses no router and keeps its TTL: a way back of one hop."""
-    left = responses[-1].reply_ttl
-    if left is not None and 0 < left <= _INITIAL_TTLS[-1]:
-        initial = next(ttl for ttl in _INITIAL_TTLS if ttl >= left)
-        lines[_RETURN].append(f"{_RETURN}{near}}} {initial - left + 1}\n")
+    hops = return_hops(responses[-1].reply_ttl)
+    if hops is not None:
+        lines[_RETURN].append(f"{_RETURN}{near}}} {hops}\n")
 
 
 def _info(info: HostInfo, responses: Sequence[Response]) -> str:

@@ -21,7 +21,8 @@ _FIRST_TO_GO = tuple(
         *(families.LINK_INFO, families.HOP_RETURN, families.HOP_INFO, families.HOP_RTT_HISTOGRAM),
         *(families.HOP_RTT_STDDEV, families.HOP_RTT_MAX, families.HOP_RTT_MIN),
         *(families.HOP_REPLY_SECONDS, families.HOP_REPLIES, families.HOP_RTT),
-        *(families.HOP_LOSS, families.HOP_LOST, families.HOP_SENT),
+        *(families.HOP_LOSS, families.HOP_FORWARD_LOSS),
+        *(families.HOP_LOST, families.HOP_SENT),
     )
 )
 """Where a target has too many series: these go, in this order, farthest hops first."""
@@ -75,6 +76,8 @@ def _add_tally(lines: Lines, tally: Tally, labels: str) -> None:
     _add(lines, families.TARGET_LOST, labels, str(tally.lost))
     _add(lines, families.TRACES, labels, str(tally.traces))
     _add(lines, families.TRACES_SKIPPED, labels, str(tally.skipped))
+    if tally.jitter.seconds is not None:
+        _add(lines, families.TARGET_JITTER, labels, number(tally.jitter.seconds))
     for reason, count in tally.errors.items():
         _add(lines, families.ERRORS, f'{labels},reason="{escape(reason)}"', str(count))
     for family, histogram in (

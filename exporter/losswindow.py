@@ -1,0 +1,94 @@
+"""Pure: what was sent and lost at each TTL over the latest cycles, and the loss that follows."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+
+from exporter.loss import HopCounts, PathLoss, assess
+from exporter.model import Trace
+
+CYCLES = 20
+"""The window spans so many cycles."""
+PROBES = 60
+"""It spans more cycles where these hold fewer probes for each hop,"""
+MOST_CYCLES = 60
+"""but never more than these."""
+_END_TO_END = 0
+_MOST = 0xFFFF
+
+
+class LossWindow:
+    """Counts of one target over one address family; a destination of another address starts anew.
+
+    `probes` is the number of rounds in a cycle. A cycle takes six bytes for each hop.
+    """
+
+    __slots__ = ("_address", "_cycles", "_end", "_heard", "_loss", "_sums", "span")
+
+    def __init__(self, probes: int) -> None:
+        self.span = min(max(CYCLES, -(-PROBES // probes)), MOST_CYCLES)
+        self._address: str | None = None
+        self._end: int | None = None
+        self._heard: set[int] = set()
+        self._cycles: deque[bytes] = deque()
+        self._sums: dict[int, list[int]] = {}
+        self._loss: PathLoss | None = None
+
+    @property
+    def loss(self) -> PathLoss:
+        """The loss on the path as these cycles show it."""
+        if self._loss is None:
+            self._loss = self._assess()
+        return self._loss
+
+    def add(self, trace: Trace) -> None:
+        """Take in a cycle, in place of the oldest; one that sent nothing is none."""
+        if not trace.hops:
+            return
+        if trace.address != self._address:
+            self._forget()
+            self._address = trace.address
+        if trace.reached:
+            self._end = trace.path_hops
+        counts = array(
+            "H", (_END_TO_END, *_bounded(trace.destination_sent, trace.destination_lost))
+        )
+        for hop in trace.hops:
+            counts.extend((hop.ttl, *_bounded(hop.sent, hop.lost)))
+            if hop.responses:
+                self._heard.add(hop.ttl)
+        self._sum(counts, 1)
+        self._cycles.append(counts.tobytes())
+        if len(self._cycles) > self.span:
+            self._sum(array("H", self._cycles.popleft()), -1)
+        self._loss = None
+
+    def _forget(self) -> None:
+        self._end = None
+        self._heard.clear()
+        self._cycles.clear()
+        self._sums.clear()
+
+    def _sum(self, counts: array[int], sign: int) -> None:
+        for place in range(0, len(counts), 3):
+            sums = self._sums.setdefault(counts[place], [0, 0])
+            sums[0] += sign * counts[place + 1]
+            sums[1] += sign * counts[place + 2]
+
+    def _assess(self) -> PathLoss:
+        hops = [
+            HopCounts(ttl, sent, lost, ttl in self._heard)
+            for ttl, (sent, lost) in sorted(self._sums.items())
+            if ttl != _END_TO_END
+        ]
+        if self._end is None:
+            return assess(hops, None)
+        sent, lost = self._sums[_END_TO_END]
+        return assess(hops, HopCounts(self._end, sent, lost))
+
+
+def _bounded(sent: int, lost: int) -> tuple[int, int]:
+    """Both within two bytes, and no more lost than sent, whatever was counted."""
+    sent = min(max(sent, 0), _MOST)
+    return sent, min(max(lost, 0), sent)
