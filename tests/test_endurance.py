@@ -30,13 +30,13 @@ from tests.virtual import (
     use_virtual_clock,
 )
 
-TARGETS = 8
-INTERVAL = 15.0
+TARGETS = 6
+INTERVAL = 20.0
 CHANGES = 1000
 HOURS = 2
 SETTLED = 5 * INTERVAL
 SCRAPE_EVERY = 2
-GROWTH_BYTES = 50_000
+GROWTH_BYTES = 30_000
 """Less than 30 bytes for each of the cycles between the middle and the end."""
 _NOT_THE_TEST_ITSELF = tracemalloc.Filter(False, __file__)
 _COUNTERS = ("_total", "_count", "_sum", "_bucket")

@@ -184,7 +184,7 @@ class LinuxDatagramSocket:
 
     def _answer(self, data: bytes, ancillary: Ancillary, address: tuple[str, int]) -> None:
         sent = None
-        if _same_host(address[0], self._request.destination):
+        if address and _same_host(address[0], self._request.destination):
             sent = self._pending.take(self._wire.answered(data, address[1]), address[1])
         if sent is None:
             self._listener.unmatched()
