@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from itertools import product
 from typing import Any, TypeVar
+
+import pytest
 
 from exporter.errors import ProbeError
 from exporter.model import Family, Probe, Protocol, Response
 from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
-from exporter.sockets.factory import open_probe_socket
+from exporter.sockets.factory import candidates, open_probe_socket
 from exporter.strategy import Plan, TraceState
 from exporter.tracer import ResponseCounts, Tracer
 
@@ -19,6 +22,18 @@ Result = TypeVar("Result")
 WEB = {Family.IPV4: "192.0.2.1", Family.IPV6: "2001:db8:300::1"}
 MAIL = {Family.IPV4: "192.0.2.2", Family.IPV6: "2001:db8:300::2"}
 DARK = {Family.IPV4: "192.0.2.3", Family.IPV6: "2001:db8:300::3"}
+
+
+BACKENDS = [
+    pytest.param(candidate.protocol, family, id=f"{candidate.backend}-{family}")
+    for candidate, family in product(candidates(Protocol.AUTO), Family)
+]
+each_backend = pytest.mark.parametrize(("protocol", "family"), BACKENDS)
+
+ROUTERS = {
+    Family.IPV4: ("198.51.100.1", "203.0.113.1", "192.0.2.254"),
+    Family.IPV6: ("2001:db8:100::1", "2001:db8:200::1", "2001:db8:300::254"),
+}
 
 
 class Recorder:

@@ -1,0 +1,176 @@
+"""What every backend does when this host cannot send, or is asked for more than it can do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from exporter.errors import ErrorReason, ProbeError, SocketUnavailable
+from exporter.model import Family, Probe, Protocol
+from exporter.sockets.base import SocketRequest
+from exporter.sockets.factory import candidates, open_probe_socket, survey
+from tests.conftest import LabFactory
+from tests.probing import DARK, WEB, Recorder, each_backend, run
+
+
+@each_backend
+@pytest.mark.parametrize(
+    ("route", "reason"),
+    [
+        ("unreachable", ErrorReason.UNREACHABLE_NETWORK),
+        ("prohibit", ErrorReason.PERMISSION),
+    ],
+)
+def test_local_failure_is_an_error_with_a_reason(
+    lab_factory: LabFactory, protocol: Protocol, family: Family, route: str, reason: ErrorReason
+) -> None:
+    """The routing table forbids the destination: sending raises, and says why."""
+    lab_factory("small")
+    _route("add", route, DARK[family])
+
+    async def test() -> None:
+        recorder = Recorder()
+        socket = open_probe_socket(SocketRequest(DARK[family], family, protocol), recorder)
+        with pytest.raises(ProbeError) as caught:
+            socket.send(Probe(1, 0, 1))
+        socket.close()
+        assert caught.value.reason is reason
+        assert DARK[family] in str(caught.value)
+
+    try:
+        run(test())
+    finally:
+        _route("del", route, DARK[family])
+
+
+def _route(action: str, kind: str, destination: str) -> None:
+    subprocess.run(["ip", "route", action, kind, destination], check=True)
+
+
+@each_backend
+def test_stamps_stay_right_after_failed_sends(
+    lab_factory: LabFactory, protocol: Protocol, family: Family
+) -> None:
+    """A send that fails may use up a stamp number; the RTTs of the next ones are right all the
+    same, measured by the kernel and not by this process, which sleeps meanwhile."""
+    lab = lab_factory("small")
+
+    async def test() -> None:
+        recorder = Recorder()
+        socket = open_probe_socket(SocketRequest(WEB[family], family, protocol), recorder)
+        _route("add", "unreachable", WEB[family])
+        for _ in range(3):
+            with pytest.raises(ProbeError):
+                socket.send(Probe(1, 0, 1))
+        _route("del", "unreachable", WEB[family])
+        socket.send(Probe(1, 1, 1))
+        lab.settle()
+        responses = await recorder.until_responses(1)
+        socket.close()
+        assert responses[0].rtt <= lab.truth().records[-1].rtt_bound + 0.002
+
+    run(test())
+
+
+@each_backend
+def test_request_options_are_honoured(
+    lab_factory: LabFactory, protocol: Protocol, family: Family
+) -> None:
+    """Packet size, source address, interface and DSCP: the packet on the wire shows the size."""
+    lab = lab_factory("small")
+    source = lab.world.host.ipv4 if family is Family.IPV4 else lab.world.host.ipv6
+
+    async def test() -> None:
+        recorder = Recorder()
+        request = SocketRequest(
+            WEB[family],
+            family,
+            protocol,
+            source=source,
+            interface="lab0",
+            dscp=46,
+            packet_size=600,
+        )
+        socket = open_probe_socket(request, recorder)
+        socket.send(Probe(1, 0, 4))
+        responses = await recorder.until_responses(1)
+        socket.close()
+        assert responses[0].reached
+
+    run(test())
+    assert [record.size for record in lab.truth()] == [600]
+
+
+@each_backend
+def test_impossible_options_are_refused(
+    lab_factory: LabFactory, protocol: Protocol, family: Family
+) -> None:
+    """A source address or an interface that this host does not have."""
+    lab_factory("small")
+    foreign = "192.0.2.200" if family is Family.IPV4 else "2001:db8::200"
+
+    async def test() -> None:
+        for request in (
+            SocketRequest(WEB[family], family, protocol, source=foreign),
+            SocketRequest(WEB[family], family, protocol, interface="nowhere0"),
+        ):
+            with pytest.raises(SocketUnavailable):
+                open_probe_socket(request, Recorder())
+
+    run(test())
+
+
+@each_backend
+def test_no_descriptor_is_left(lab_factory: LabFactory, protocol: Protocol, family: Family) -> None:
+    """A thousand sockets opened, used and closed, answers of some still on their way."""
+    lab_factory("small")
+
+    async def test() -> None:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(1000):
+            socket = open_probe_socket(SocketRequest(WEB[family], family, protocol), Recorder())
+            socket.send(Probe(1, 0, 1))
+            socket.close()
+            socket.close()
+        assert len(os.listdir("/proc/self/fd")) == before
+
+    run(test())
+
+
+def test_forbidden_ping_socket_falls_back_to_udp(lab_factory: LabFactory) -> None:
+    """`auto` takes UDP where the kernel refuses ping sockets, and the survey says why."""
+    lab_factory("small", ping_sockets=False)
+
+    async def test() -> None:
+        socket = open_probe_socket(SocketRequest(WEB[Family.IPV4], Family.IPV4), Recorder())
+        socket.close()
+        assert socket.backend == "linux-udp"
+        request = SocketRequest(WEB[Family.IPV4], Family.IPV4, Protocol.ICMP)
+        with pytest.raises(SocketUnavailable) as caught:
+            open_probe_socket(request, Recorder())
+        assert caught.value.reason is ErrorReason.PERMISSION
+        assert "ping_group_range" in caught.value.remedy
+        refused = {verdict.backend for verdict in survey() if verdict.refused}
+        assert refused == {"linux-icmp"}
+
+    run(test())
+
+
+def test_permitted_ping_socket_is_first_choice(lab_factory: LabFactory) -> None:
+    """`auto` takes ICMP where it may, since every host answers an echo the same way."""
+    lab_factory("small")
+
+    async def test() -> None:
+        socket = open_probe_socket(SocketRequest(WEB[Family.IPV4], Family.IPV4), Recorder())
+        socket.close()
+        assert socket.backend == "linux-icmp"
+        assert all(verdict.refused is None for verdict in survey())
+
+    run(test())
+
+
+def test_protocol_without_a_backend(lab_factory: LabFactory) -> None:
+    """A platform that nobody serves is refused in words."""
+    assert candidates(Protocol.ICMP, "plan9") == ()
