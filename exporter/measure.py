@@ -17,7 +17,7 @@ from exporter.pacer import Pacer
 from exporter.path import follow
 from exporter.settings import Module, Target
 from exporter.sockets.base import SocketRequest
-from exporter.strategy import Lesson, Plan
+from exporter.strategy import Plan
 from exporter.tally import Tally
 from exporter.tracer import ResponseCounts
 from exporter.view import View
@@ -74,7 +74,6 @@ class PathMonitor:
         self._flows: FlowSet | None = None
         self._flow_count = 1
         self._backend = ""
-        self._lesson = Lesson()
         self._address: str | None = None
         self._seen: set[str] = set()
         self._path: tuple[str | None, ...] = ()
@@ -100,13 +99,10 @@ class PathMonitor:
             self._backend = ""
             self.fail(error.reason, str(error))
             return
-        plan = replace(plan_for(self._target.module), lesson=self._lesson)
-        states, errors = await flows.trace(plan, self._flow_count)
+        states, errors = await flows.trace(plan_for(self._target.module), self._flow_count)
         trace = conclude(self._subject(), states, errors, started_at, time.monotonic() - started)
         if errors.counts:
             self.close()
-        else:
-            self._lesson = states[0].lesson()
         self._flow_count = flows_wanted(trace, self._target.module.flows)
         self._publish(trace)
 

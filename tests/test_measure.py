@@ -99,6 +99,9 @@ def test_changed_address_starts_anew_and_is_visible() -> None:
         assert stage.destinations == [OTHER_V4]
         assert after.tally.traces == 2
         assert after.tally is before.tally
+        for address in (V4, OTHER_V4):
+            asked = {each.probe.ttl for each in stage.network.sends if each.destination == address}
+            assert asked >= set(range(1, 9)), "the first look at an address knows no length"
 
     run_virtual(test())
 
