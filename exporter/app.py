@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from exporter.enrichment.enricher import Enricher
-from exporter.measure import Services, TargetMonitor
+from exporter.measure import Services
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.model import Family
@@ -24,6 +24,7 @@ from exporter.server.source import TargetState
 from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
+from exporter.target import TargetMonitor
 from exporter.view import View
 
 log = structlog.get_logger("daemon")

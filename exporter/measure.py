@@ -1,17 +1,16 @@
-"""One target, cycle after cycle: resolve, keep a socket open, trace, publish what came of it."""
+"""One target over one address family: trace it, learn its path, publish what came of it."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from exporter.branches import flows_wanted
-from exporter.errors import ErrorReason, ProbeError, ResolveError
-from exporter.families import Resolve, first_family
+from exporter.errors import ErrorReason, ProbeError
+from exporter.families import Resolve
 from exporter.flowset import FlowSet, Open, Wiring
-from exporter.model import Family, FamilyChoice, HostInfo, Protocol, Response, Trace
+from exporter.model import Family, HostInfo, Protocol, Response, Trace
 from exporter.outcome import Subject, conclude, could_not_try
 from exporter.pacer import Pacer
 from exporter.path import follow
@@ -175,86 +174,3 @@ class PathMonitor:
         return View(
             self._target, self._family, self._protocol, self._trace, self._path, infos, self.tally
         )
-
-
-class TargetMonitor:
-    """A scheduler's job: one target, in one family or in both."""
-
-    def __init__(self, target: Target, services: Services) -> None:
-        self._target = target
-        self._services = services
-        self._monitors: dict[Family, PathMonitor] = {}
-        self._family = Family.IPV4
-
-    @property
-    def name(self) -> str:
-        """The target's name."""
-        return self._target.name
-
-    @property
-    def interval(self) -> float:
-        """Seconds between two cycles."""
-        return self._target.module.interval
-
-    async def run(self) -> None:
-        """One cycle."""
-        choice = self._target.module.family
-        if choice is FamilyChoice.AUTO:
-            await self._run_auto()
-        elif choice is FamilyChoice.BOTH:
-            await self._run_both()
-        else:
-            await self._run_family(Family(choice.value))
-
-    def skipped(self, cycles: int) -> None:
-        """See `Job`."""
-        for monitor in self._monitors.values():
-            monitor.skipped(cycles)
-
-    def close(self) -> None:
-        """Give all sockets back."""
-        for monitor in self._monitors.values():
-            monitor.close()
-
-    async def _run_auto(self) -> None:
-        """The family used so far, IPv4 at first; the other where the host has no such address."""
-        families = sorted(Family, key=lambda family: family is not self._family)
-        try:
-            family, addresses = await first_family(
-                self._services.resolve, self._target.host, families
-            )
-        except ResolveError as error:
-            self._monitor(self._family).fail(ErrorReason.RESOLVE, str(error))
-        else:
-            self._settle_on(family)
-            await self._monitor(family).run(addresses)
-
-    def _settle_on(self, family: Family) -> None:
-        """`auto` shows one family at a time."""
-        if family is not self._family:
-            former = self._monitors.pop(self._family, None)
-            if former is not None:
-                former.close()
-                self._services.withdraw((self._target.name, self._family))
-            self._family = family
-
-    async def _run_both(self) -> None:
-        """Both families to their end: a bug in one neither spoils nor leaves behind the other."""
-        cycles = (self._run_family(family) for family in Family)
-        for bug in await asyncio.gather(*cycles, return_exceptions=True):
-            if bug is not None:
-                raise bug
-
-    async def _run_family(self, family: Family) -> None:
-        monitor = self._monitor(family)
-        try:
-            addresses = await self._services.resolve(self._target.host, family)
-        except ResolveError as error:
-            monitor.fail(ErrorReason.RESOLVE, str(error))
-        else:
-            await monitor.run(addresses)
-
-    def _monitor(self, family: Family) -> PathMonitor:
-        if family not in self._monitors:
-            self._monitors[family] = PathMonitor(self._target, family, self._services)
-        return self._monitors[family]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from exporter.errors import ResolveError
-from exporter.measure import Services, TargetMonitor
+from exporter.measure import Services
 from exporter.model import NOTHING_KNOWN, Family, FamilyChoice, HostInfo
 from exporter.pacer import Pacer
 from exporter.settings import Module, Target
+from exporter.target import TargetMonitor
 from exporter.tracer import ResponseCounts
 from exporter.view import Key, View
 from tests.virtual import Routing, SimulatedNetwork

@@ -56,6 +56,7 @@ LEVELS: dict[str, int] = {
     "exporter.tracer": 3,
     "exporter.flowset": 3,
     "exporter.measure": 3,
+    "exporter.target": 3,
     "exporter.store": 3,
     "exporter.scheduler": 3,
     "exporter.config": 4,
