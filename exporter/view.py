@@ -14,6 +14,22 @@ Key = tuple[str, Family]
 
 
 @dataclass(frozen=True, slots=True)
+class PathFacts:
+    """What is known of a path beyond its latest trace.
+
+    `changes` and `as_changes` count confirmed changes since the start; `changed_at` is when the
+    latest of either was confirmed, in seconds since the epoch. `branches` counts the parallel
+    paths now known, `mtu` is the path MTU in bytes; None where not known.
+    """
+
+    changes: int = 0
+    as_changes: int = 0
+    changed_at: float | None = None
+    branches: int | None = None
+    mtu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """The outcome of the latest cycle, and the counters since the start.
 
@@ -29,6 +45,7 @@ class View:
     path: Path
     infos: Mapping[str, HostInfo]
     tally: Tally
+    facts: PathFacts = PathFacts()
 
     @property
     def key(self) -> Key:

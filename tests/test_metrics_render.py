@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,8 @@ def test_every_path_metric_is_rendered() -> None:
     target = Target("example", "x", Module(hop_histograms=True))
     hops = (a_hop(1, a_response("a", reply_ttl=64)), a_hop(2, a_response("b")))
     trace = a_trace(*hops, sent=2, rtts=(0.5, 0.5))
-    names = names_in(shown(a_view(trace, target=target)))
+    facts = PathFacts(changes=1, as_changes=1, changed_at=1.5, branches=2, mtu=1500)
+    names = names_in(shown(replace(a_view(trace, target=target), facts=facts)))
     assert {family.name for family in PATH_FAMILIES if names.isdisjoint(family.names)} == set()
 
 

@@ -109,6 +109,29 @@ PATH_INFO = _gauge(
     "router it was before. Absent if no hop answered in the latest cycle.",
     *("path_id", "as_path"),
 )
+PATH_CHANGES = _counter(
+    "ftr_path_changes_total",
+    "Confirmed changes of the path. A silent hop is none, nor is a known parallel branch, nor a "
+    "change of the destination's own address.",
+)
+PATH_AS_CHANGES = _counter(
+    "ftr_path_as_changes_total",
+    "Confirmed changes of the sequence of autonomous systems on the path.",
+)
+PATH_LAST_CHANGE = _gauge(
+    "ftr_path_last_change_timestamp_seconds",
+    "When the latest change of path or AS path was confirmed. Absent if there was none.",
+)
+PATH_BRANCHES = _gauge(
+    "ftr_path_branches",
+    "Distinct parallel paths now known, by the flows that the target is traced with. Follow more "
+    "flows to see more of a load-balanced path.",
+)
+PATH_MTU = _gauge(
+    "ftr_path_mtu_bytes",
+    "Largest packet that gets through to the destination whole, IP header included. Only for "
+    "targets with mtu: true that answer.",
+)
 HOP_RTT = _gauge(
     "ftr_hop_rtt_seconds",
     "Mean round-trip time to a hop's responder in the latest cycle.",
@@ -213,7 +236,8 @@ TRACE_DURATION = _histogram(
 PATH_FAMILIES = (
     *(TARGET_INFO, TARGET_REACHED, TARGET_RTT, TARGET_JITTER),
     *(TARGET_SENT, TARGET_LOST, TARGET_LOSS),
-    *(PATH_HOPS, PATH_INFO),
+    *(PATH_HOPS, PATH_INFO, PATH_CHANGES, PATH_AS_CHANGES, PATH_LAST_CHANGE),
+    *(PATH_BRANCHES, PATH_MTU),
     *(HOP_RTT, HOP_RTT_MIN, HOP_RTT_MAX, HOP_RTT_STDDEV, HOP_RTT_HISTOGRAM),
     *(HOP_REPLIES, HOP_REPLY_SECONDS, HOP_SENT, HOP_LOST, HOP_LOSS),
     *(HOP_FORWARD_LOSS, HOP_RETURN, HOP_INFO, LINK_INFO),

@@ -11,7 +11,7 @@ from exporter.metrics.text import escape, histogram_lines, number
 from exporter.model import FamilyChoice, Trace
 from exporter.path import as_path, path_id
 from exporter.tally import Tally
-from exporter.view import View
+from exporter.view import PathFacts, View
 
 _NAMES = tuple(family.name for family in families.PATH_FAMILIES)
 
@@ -45,6 +45,7 @@ def render(view: View, labels: str, limit: int) -> Rendering:
     lines: Lines = {name: [] for name in _NAMES}
     _add_target(lines, view, labels)
     _add_tally(lines, view.tally, labels)
+    _add_facts(lines, view.facts, labels)
     if view.trace is not None:
         _add_latest(lines, view, view.trace, labels)
     add_hops(lines, view, labels)
@@ -85,6 +86,17 @@ def _add_tally(lines: Lines, tally: Tally, labels: str) -> None:
         (families.TRACE_DURATION, tally.duration),
     ):
         lines[family.name].append(histogram_lines(family.name, labels, histogram))
+
+
+def _add_facts(lines: Lines, facts: PathFacts, labels: str) -> None:
+    _add(lines, families.PATH_CHANGES, labels, str(facts.changes))
+    _add(lines, families.PATH_AS_CHANGES, labels, str(facts.as_changes))
+    if facts.changed_at is not None:
+        _add(lines, families.PATH_LAST_CHANGE, labels, number(facts.changed_at))
+    if facts.branches is not None:
+        _add(lines, families.PATH_BRANCHES, labels, str(facts.branches))
+    if facts.mtu is not None:
+        _add(lines, families.PATH_MTU, labels, str(facts.mtu))
 
 
 def _add_latest(lines: Lines, view: View, trace: Trace, labels: str) -> None:
