@@ -15,7 +15,7 @@ from exporter.errors import ErrorReason
 from exporter.metrics.families import PATH_FAMILIES
 from exporter.model import Family, HostInfo, Protocol, StopReason
 from exporter.settings import Module, Target
-from exporter.view import View
+from exporter.view import PathFacts, View
 from tests.measured import (
     PATH_LABELS,
     TARGET,
