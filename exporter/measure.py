@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from exporter.branches import flows_wanted
+from exporter.branches import distinct, flow_paths, flows_wanted
 from exporter.errors import ErrorReason, ProbeError
 from exporter.families import Resolve
 from exporter.flowset import FlowSet, Open, Wiring
@@ -19,7 +19,7 @@ from exporter.sockets.base import SocketRequest
 from exporter.strategy import Plan
 from exporter.tally import Tally
 from exporter.tracer import ResponseCounts
-from exporter.view import View
+from exporter.view import PathFacts, View
 
 _PATIENCE_SECONDS = 0.5
 _ROUND_SPACING_SECONDS = 1.0
@@ -77,6 +77,7 @@ class PathMonitor:
         self._seen: set[str] = set()
         self._path: tuple[str | None, ...] = ()
         self._trace: Trace | None = None
+        self._facts = PathFacts()
         self._protocol = target.module.protocol
         if self._protocol is Protocol.AUTO:
             self._protocol = Protocol.ICMP
@@ -103,6 +104,7 @@ class PathMonitor:
         if errors.counts:
             self.close()
         self._flow_count = flows_wanted(trace, self._target.module.flows)
+        self._facts = replace(self._facts, branches=len(distinct(flow_paths(trace).values())))
         self._publish(trace)
 
     def fail(self, reason: ErrorReason, message: str) -> None:
@@ -172,5 +174,12 @@ class PathMonitor:
         shown = self._seen.union(address for address in self._path if address is not None)
         infos = {address: self._services.info(address) for address in shown}
         return View(
-            self._target, self._family, self._protocol, self._trace, self._path, infos, self.tally
+            self._target,
+            self._family,
+            self._protocol,
+            self._trace,
+            self._path,
+            infos,
+            self.tally,
+            self._facts,
         )
