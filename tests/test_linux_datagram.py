@@ -152,6 +152,10 @@ def test_flood_is_taken_in_portions() -> None:
             steps.append(left - len(bench.kernel.answers))
         assert max(steps) <= 256
         assert bench.recorder.strangers == 1000
+        bench.kernel.errors.extend([stranger] * 200)
+        bench.kernel.answers.extend([stranger] * 200)
+        bench.wake_up()
+        assert len(bench.kernel.errors) + len(bench.kernel.answers) >= 400 - 256
 
     scripted(test)
 

@@ -127,6 +127,29 @@ def test_stop_cancels_running_cycles_and_waits_for_them() -> None:
     run_virtual(test())
 
 
+def test_stop_waits_for_what_a_cycle_has_to_put_away() -> None:
+    """A cycle that needs half a second to end after its cancellation has ended when `run` has."""
+
+    async def test() -> None:
+        class Tidy(Cycle):
+            tidied = False
+
+            async def run(self) -> None:
+                try:
+                    await super().run()
+                finally:
+                    await asyncio.sleep(0.5)
+                    self.tidied = True
+
+        job = Tidy("tidy", 10.0, 1000.0)
+        fleet = Fleet(job)
+        await asyncio.sleep(2)
+        await fleet.stop()
+        assert job.tidied
+
+    run_virtual(test())
+
+
 def test_schedule_without_jobs_runs_until_it_is_stopped() -> None:
     """A configuration without targets is no error."""
 
