@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 
 from exporter.errors import ResolveError
+from exporter.lookup import LookupFailed
 from exporter.model import Family
 
 Resolve = Callable[[str, Family], Awaitable[tuple[str, ...]]]
@@ -15,12 +16,15 @@ async def first_family(
 ) -> tuple[Family, tuple[str, ...]]:
     """The first of these families in which the host has addresses, and those addresses.
 
-    Raises `ResolveError` with the message for the first family where none has.
+    Raises `ResolveError` with the message for the first family where none has. A name server that
+    fails says nothing about families, so that it does not move a host from one to the other.
     """
     refusals = []
     for family in families:
         try:
             return family, await resolve(host, family)
+        except LookupFailed:
+            raise
         except ResolveError as error:
             refusals.append(error)
     raise refusals[0]

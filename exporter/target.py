@@ -61,7 +61,7 @@ class TargetMonitor:
             self._monitor(self._family).fail(ErrorReason.RESOLVE, str(error))
         else:
             self._settle_on(family)
-            await self._monitor(family).run(addresses)
+            await self._trace(self._monitor(family), addresses)
 
     def _settle_on(self, family: Family) -> None:
         """`auto` shows one family at a time."""
@@ -86,7 +86,15 @@ class TargetMonitor:
         except ResolveError as error:
             monitor.fail(ErrorReason.RESOLVE, str(error))
         else:
+            await self._trace(monitor, addresses)
+
+    async def _trace(self, monitor: PathMonitor, addresses: tuple[str, ...]) -> None:
+        """A bug shows as an error of the target, and goes on to the scheduler."""
+        try:
             await monitor.run(addresses)
+        except Exception:
+            monitor.fail(ErrorReason.INTERNAL, "an internal error; the log has the details")
+            raise
 
     def _monitor(self, family: Family) -> PathMonitor:
         if family not in self._monitors:

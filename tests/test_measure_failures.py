@@ -149,7 +149,8 @@ def test_single_failed_send_spoils_neither_the_trace_nor_what_was_learnt() -> No
 
 
 def test_bug_in_one_family_leaves_the_other_whole_and_nothing_running() -> None:
-    """`both`: an unexpected exception comes out after the other family has ended its cycle."""
+    """`both`: an unexpected exception comes out after the other family has ended its cycle, and
+    the family that it hit shows an internal error."""
 
     async def test() -> None:
         stage = Stage(chain(0.5, 0.5))
@@ -157,7 +158,12 @@ def test_bug_in_one_family_leaves_the_other_whole_and_nothing_running() -> None:
         monitor = stage.monitor(FamilyChoice.BOTH)
         with pytest.raises(IndexError):
             await monitor.run()
-        assert [view.family for view in stage.views] == [Family.IPV6]
+        shown = {view.family: view.trace for view in stage.views}
+        broken, whole = shown[Family.IPV4], shown[Family.IPV6]
+        assert broken is not None
+        assert broken.errors == (("internal", 1),)
+        assert whole is not None
+        assert whole.reached
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run_virtual(test())
