@@ -9,10 +9,24 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from exporter.extensions import mpls_stack
-from exporter.model import NOTHING_KNOWN, Hop, HostInfo, Kind, Response, StopReason, Trace
+from exporter.interfaces import InterfaceInfo, interface_info, other_objects
+from exporter.loss import PathLoss
+from exporter.model import (
+    NOTHING_KNOWN,
+    ExtensionObject,
+    Hop,
+    HostInfo,
+    Kind,
+    Response,
+    StopReason,
+    Trace,
+)
 from exporter.path import as_path, path_id
+from exporter.returnpath import asymmetry, return_hops
 
 _DIGITS = 9
+_MOST_OBJECTS = 16
+_MOST_BYTES = 128
 
 
 def rfc3339(seconds: float) -> str:
@@ -94,6 +108,21 @@ def trace_event_json(
     return {"event": "trace", **trace_json(trace, infos, target=target, path=path)}
 
 
+def loss_json(loss: PathLoss) -> dict[str, object]:
+    """Where packets are lost over the latest cycles; TTLs of which nothing is known are missing.
+
+    `starts_at` is the TTL of the first hop that loss reaches, None without loss. A hop's condition
+    is `clear`, `lossy`, `rate_limited` or `silent`.
+    """
+    return {
+        "starts_at": loss.starts_at,
+        "hops": [
+            {"ttl": ttl, "forward_loss_ratio": ratio, "condition": loss.conditions[ttl].value}
+            for ttl, ratio in loss.forward.items()
+        ],
+    }
+
+
 def _hop(hop: Hop, infos: Mapping[str, HostInfo]) -> dict[str, object]:
     by_address: dict[str, list[Response]] = {}
     for response in hop.responses:
@@ -114,8 +143,45 @@ def _responder(responses: list[Response], info: HostInfo) -> dict[str, object]:
         "rtt_seconds": [round(response.rtt, _DIGITS) for response in responses],
         "kind": latest.kind.value,
         "reply_ttl": latest.reply_ttl,
+        "return_hops": return_hops(latest.reply_ttl),
+        "asymmetry": asymmetry(latest.probe.ttl, latest.reply_ttl),
         "mpls": [entry._asdict() for entry in mpls_stack(latest.extensions)],
     }
     if latest.kind is Kind.UNREACHABLE:
         form["code"] = latest.code
+    if latest.extensions:
+        form.update(_extensions(latest.extensions))
     return form
+
+
+def _extensions(found: tuple[ExtensionObject, ...]) -> dict[str, object]:
+    """What routers add beside labels (RFC 5837, RFC 4884), where there is any; forgeries are cut.
+
+    `bytes` is the length of the whole payload, in hexadecimal as far as it is shown.
+    """
+    form: dict[str, object] = {}
+    interfaces = interface_info(found)
+    if interfaces:
+        form["interfaces"] = [_interface(each) for each in interfaces[:_MOST_OBJECTS]]
+    others = other_objects(found)
+    if others:
+        form["extensions"] = [
+            {
+                "class": each.class_number,
+                "c_type": each.c_type,
+                "bytes": len(each.payload),
+                "payload": each.payload[:_MOST_BYTES].hex(),
+            }
+            for each in others[:_MOST_OBJECTS]
+        ]
+    return form
+
+
+def _interface(info: InterfaceInfo) -> dict[str, object]:
+    return {
+        "role": info.role.value,
+        "index": info.index,
+        "address": info.address,
+        "name": info.name,
+        "mtu": info.mtu,
+    }

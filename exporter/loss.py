@@ -15,7 +15,7 @@ to a hop only where the hops behind it and the destination share it:
   above that of the destination.
 
 "Beyond chance" is a likelihood ratio above a bound, see `exporter.binomial`: a hop that shares the
-loss of those behind it is taken for one that limits its answers once in 200 times.
+loss of those behind it is taken for one that limits its answers in three of 1,000 windows.
 
 What cannot be known: loss on the way back that all answers share looks like loss on the way there,
 and a router that limits its answers by just as much as is lost behind it looks like the place.
@@ -30,8 +30,9 @@ from typing import NamedTuple
 
 from exporter.binomial import bound_of, differ, surprise
 
-CONFIDENCE = 0.995
+CONFIDENCE = 0.997
 """How sure it is that a hop loses more, or less, than those behind it, where this is said."""
+_TIE = 1e-9
 _LEAST_SHARED = 2
 """Of fewer packets lost at the destination nothing can be said but that they were lost."""
 
@@ -146,7 +147,9 @@ def _explain(path: Sequence[HopCounts], bound: float) -> tuple[list[bool], list[
     for number in range(len(path) - 2, -1, -1):
         hop = path[number]
         differs = differ(hop.sent, hop.lost, sent, lost, bound)
-        if not hop.heard or (differs and hop.lost * sent > lost * hop.sent):
+        if not hop.heard:
+            shares[number] = False
+        elif differs and hop.lost * sent > lost * hop.sent:
             shares[number] = False
             settled += bound + surprise(hop.sent, hop.lost)
         elif differs:
@@ -171,13 +174,13 @@ def _start(
     for number in range(len(path) - 2, -1, -1):
         hop = path[number]
         # What it would cost more to let loss start behind this hop.
-        if hop.lost:
+        if hop.lost and hop.heard:
             least += bound + surprise(hop.sent, hop.lost)
         if not shares[number]:
             continue
         if hop.lost:
             sent, lost, clear = sent + clear + hop.sent, lost + hop.lost, 0
-            if next_lost and costs[number] < least:
+            if next_lost and costs[number] < least - _TIE:
                 start, least = number, costs[number]
         else:
             clear += hop.sent

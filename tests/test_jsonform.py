@@ -45,6 +45,8 @@ def test_a_reached_destination_has_the_documented_form() -> None:
                         "rtt_seconds": [0.00051, 0.00049],
                         "kind": "time_exceeded",
                         "reply_ttl": 64,
+                        "return_hops": 1,
+                        "asymmetry": 0,
                         "mpls": [{"label": 24017, "exp": 0, "bottom": True, "ttl": 1}],
                     },
                     {
@@ -57,6 +59,8 @@ def test_a_reached_destination_has_the_documented_form() -> None:
                         "rtt_seconds": [0.0005],
                         "kind": "time_exceeded",
                         "reply_ttl": 64,
+                        "return_hops": 1,
+                        "asymmetry": 0,
                         "mpls": [],
                     },
                 ],
@@ -77,6 +81,8 @@ def test_a_reached_destination_has_the_documented_form() -> None:
                         "rtt_seconds": [0.02, 0.022],
                         "kind": "echo_reply",
                         "reply_ttl": 64,
+                        "return_hops": 1,
+                        "asymmetry": -2,
                         "mpls": [],
                     }
                 ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -71,21 +72,28 @@ def test_several_responders() -> None:
     assert values(text, "ftr_hop_loss_ratio", *HOP) == {b1: 0.25, b2: 0.25}
 
 
-@pytest.mark.parametrize(
-    ("reply_ttl", "hops"),
-    [(64, 1), (61, 4), (255, 1), (129, 127), (128, 1), (120, 9), (33, 32), (32, 1), (1, 32)],
-)
-def test_length_of_the_way_back(reply_ttl: int, hops: int) -> None:
-    """A neighbour's answer arrives with the TTL it was sent with: one hop."""
-    text = shown(a_view(a_trace(a_hop(1, a_response("a", reply_ttl=reply_ttl)))))
-    assert values(text, "ftr_hop_return_hops", "hop", "address") == {("1", "a"): hops}
+def test_length_of_the_way_back() -> None:
+    """That of the latest answer whose TTL is known; without one there is no series."""
+    answers = (a_response("a", reply_ttl=64), a_response("a", reply_ttl=61))
+    text = shown(a_view(a_trace(a_hop(1, *answers), a_hop(2, a_response("b", reply_ttl=None)))))
+    assert values(text, "ftr_hop_return_hops", "hop", "address") == {("1", "a"): 4}
 
 
-@pytest.mark.parametrize("reply_ttl", [None, 0, 256, -1])
-def test_no_way_back_without_a_ttl(reply_ttl: int | None) -> None:
-    """Where the answer's TTL is unknown or impossible, nothing is inferred."""
-    text = shown(a_view(a_trace(a_hop(1, a_response("a", reply_ttl=reply_ttl)))))
-    assert "ftr_hop_return_hops" not in names_in(text)
+def test_forward_loss() -> None:
+    """Hop 2 limits its answers, hop 3 is silent; a third is lost on the way to hop 4."""
+    cycle = along("a a a", "b * *", "* * *", "c c *", "d d *")
+    cycle = replace(cycle, destination_sent=3, destination_rtts=(0.1, 0.1))
+    text = shown(a_view(*[cycle] * 20))
+    found = values(text, "ftr_hop_forward_loss_ratio", "hop")
+    assert [ttl for (ttl,) in found] == ["1", "2", "3", "4", "5"]
+    assert list(found.values()) == pytest.approx([0, 0, 0, 1 / 3, 1 / 3])
+
+
+def test_forward_loss_that_cannot_be_known() -> None:
+    """A firewall hides the destination: the silent hops at the end have no series."""
+    cycle = along("a a a", "b b b", "* * *", "* * *", stop=StopReason.MAX_HOPS)
+    text = shown(a_view(cycle))
+    assert values(text, "ftr_hop_forward_loss_ratio", "hop") == {("1",): 0, ("2",): 0}
 
 
 def test_what_is_known_of_a_responder() -> None:

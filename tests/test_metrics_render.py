@@ -120,6 +120,14 @@ def test_a_healthy_target() -> None:
     assert (len(path), numbers) == (16, "64500 64501")
 
 
+def test_jitter() -> None:
+    """Two round trips that differ by 16 ms: a sixteenth of that, after RFC 3550."""
+    text = shown(a_view(a_trace(a_hop(1, a_response("a")), sent=2, rtts=(0.010, 0.026))))
+    assert values(text, "ftr_target_jitter_seconds") == {(): pytest.approx(0.001)}
+    single = shown(a_view(a_trace(a_hop(1, a_response("a")), sent=1, rtts=(0.010,))))
+    assert "ftr_target_jitter_seconds" not in names_in(single)
+
+
 @pytest.mark.parametrize("reason", ErrorReason)
 def test_a_target_that_cannot_be_traced_is_present(reason: ErrorReason) -> None:
     """Its first cycle failed locally: not reached, the reason counted, and nothing lost."""

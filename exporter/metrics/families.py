@@ -191,7 +191,7 @@ HOP_LOSS = _gauge(
 HOP_FORWARD_LOSS = _gauge(
     "ftr_hop_forward_loss_ratio",
     "Share of probes lost on the way to a hop, 0 to 1: loss that the hops behind it and the "
-    "destination share, beyond chance with confidence 0.995, over the latest 20 cycles (more where "
+    "destination share, beyond chance with confidence 0.997, over the latest 20 cycles (more where "
     "these hold fewer than 60 probes a hop, at most 60 cycles). Never falls with distance; a "
     "router that limits its answers, or gives none, shows that of the hop before it. Where the "
     "destination never answered, the farthest hop that does bears witness to those before it, and "

@@ -71,7 +71,7 @@ class Layout:
 
 
 def _clean(row: Row) -> Row:
-    return Row(row.ttl, printable(row.host), printable(row.origin), row.rtts, row.mark, row.mpls)
+    return Row(row.ttl, printable(row.host), printable(row.origin), row.rtts, row.mark, row.added)
 
 
 def _share(room: int, host: int, origin: int) -> tuple[int, int]:
@@ -95,7 +95,7 @@ def _segments(row: Row, host: int, origin: int) -> list[Segment]:
         (_GAP if row.rtts else "", ""),
         *_starred(row.rtts),
         (f" {row.mark}" if row.mark else "", RED),
-        (f" {row.mpls}" if row.mpls else "", DIM),
+        (f" {row.added}" if row.added else "", DIM),
     ]
 
 

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.extensions import mpls_stack
-from exporter.model import NOTHING_KNOWN, Family, HostInfo, Kind, Response, Trace
+from exporter.interfaces import InterfaceInfo, interface_info
+from exporter.model import (
+    NOTHING_KNOWN,
+    ExtensionObject,
+    Family,
+    HostInfo,
+    Kind,
+    Response,
+    Trace,
+)
 from exporter.report.base import Heading
 from exporter.words import unreachable_mark
 
@@ -16,14 +25,17 @@ _RTT_WIDTH = 6
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: all that one address answered at one TTL. The TTL stands on its first line only."""
+    """One line: all that one address answered at one TTL. The TTL stands on its first line only.
+
+    `added` is what a router said beside its answer: labels and interfaces.
+    """
 
     ttl: str
     host: str
     origin: str = ""
     rtts: str = ""
     mark: str = ""
-    mpls: str = ""
+    added: str = ""
 
 
 class Table:
@@ -119,10 +131,7 @@ class Table:
             origin(info),
             self._rtts(answers, lost),
             unreachable_mark(self._family, latest.code) if unreachable else "",
-            " ".join(
-                f"[MPLS: {entry.label} exp {entry.exp} ttl {entry.ttl}]"
-                for entry in mpls_stack(latest.extensions)
-            ),
+            _added(latest.extensions) if latest.extensions else "",
         )
 
     def _rtts(self, answers: list[Response], lost: list[int]) -> str:
@@ -136,6 +145,26 @@ class Table:
         for each in answers:
             columns[each.probe.round] = milliseconds(each.rtt)
         return "".join(f"{text:>{_RTT_WIDTH}} " for text in columns.values()) + "ms"
+
+
+def _added(extensions: tuple[ExtensionObject, ...]) -> str:
+    labels = (
+        f"[MPLS: {entry.label} exp {entry.exp} ttl {entry.ttl}]" for entry in mpls_stack(extensions)
+    )
+    return " ".join((*labels, *map(interface_text, interface_info(extensions))))
+
+
+def interface_text(info: InterfaceInfo) -> str:
+    """`[incoming: ge-0/0/1, index 5, 198.51.100.1, MTU 1500]`, as far as known."""
+    facts = (
+        info.name,
+        None if info.index is None else f"index {info.index}",
+        info.address,
+        None if info.mtu is None else f"MTU {info.mtu}",
+    )
+    known = ", ".join(fact for fact in facts if fact)
+    role = info.role.replace("_", " ")
+    return f"[{role}: {known}]" if known else f"[{role}]"
 
 
 def origin(info: HostInfo) -> str:
