@@ -44,6 +44,14 @@ class SendBlocked(ProbeError):
         super().__init__(ErrorReason.SEND, message)
 
 
+class TooBig(ProbeError):
+    """The probe is larger than the first link takes whole; `mtu` is that link's, if known."""
+
+    def __init__(self, message: str, mtu: int | None = None) -> None:
+        super().__init__(ErrorReason.SEND, message)
+        self.mtu = mtu
+
+
 class SocketUnavailable(ProbeError):
     """A backend cannot open here; `remedy` tells the operator what would allow it."""
 

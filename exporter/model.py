@@ -64,13 +64,15 @@ class Probe(NamedTuple):
     """One packet to send: `trace` numbers the traces of a socket, `round` those of a trace.
 
     `flow` numbers the flows that a target is traced with; the fields that routers hash differ
-    between flows and never within one.
+    between flows and never within one. `size` is that of the whole packet in bytes, None leaves it
+    to the socket.
     """
 
     trace: int
     round: int
     ttl: int
     flow: int = 0
+    size: int | None = None
 
 
 class MplsEntry(NamedTuple):
@@ -95,7 +97,9 @@ class Response(NamedTuple):
 
     `rtt` is in seconds, from kernel stamps where both were given. `received_at` is the kernel's
     receive stamp in seconds since the epoch. `code` is the ICMP code of an `unreachable`,
-    `reply_ttl` the TTL left in the answer; both are None where unknown.
+    `reply_ttl` the TTL left in the answer; both are None where unknown. `mtu` is that of the next
+    link in bytes, where a router said that the probe is too big for it. `translated` says that the
+    answer quotes another destination than ours: something on the way rewrote it.
     """
 
     probe: Probe
@@ -107,6 +111,8 @@ class Response(NamedTuple):
     reply_ttl: int | None = None
     extensions: tuple[ExtensionObject, ...] = ()
     reached: bool = False
+    mtu: int | None = None
+    translated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

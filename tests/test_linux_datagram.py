@@ -98,16 +98,56 @@ def test_local_error_of_the_queue_is_a_failure_of_its_probe() -> None:
 
 
 def test_errors_about_other_destinations_are_strangers() -> None:
-    """The quote is ours, but the packet went elsewhere; or nobody knows where."""
+    """The packet went elsewhere and the quote is too short to be proved ours; or nobody knows
+
+    where it went.
+    """
 
     def test(bench: Bench) -> None:
         payload, messages, flags, (_, port) = bench.send(Probe(1, 0, 1))
-        for address in (("192.0.2.2", port), None):
-            bench.kernel.errors.append((payload, messages, flags, address))
+        bench.kernel.errors.append((payload[:9], messages, flags, ("192.0.2.2", port)))
+        bench.kernel.errors.append((payload, messages, flags, None))
         bench.kernel.answers.append((payload, [], 0, ("192.0.2.2", port)))
         bench.wake_up()
         assert bench.recorder.strangers == 3
         assert bench.recorder.responses == []
+
+    scripted(test)
+
+
+@pytest.mark.parametrize(
+    ("host", "shift", "translated"),
+    [("192.0.2.2", 0, True), (DESTINATION, 1, True), ("", 0, False)],
+)
+def test_quote_of_a_rewritten_destination_counts_and_is_told(
+    host: str, shift: int, translated: bool
+) -> None:
+    """Address or port differ from what was sent, but the cookie proves that it was our probe."""
+
+    def test(bench: Bench) -> None:
+        payload, messages, flags, (_, port) = bench.send(Probe(1, 0, 1))
+        address = (host or DESTINATION, port + shift)
+        bench.kernel.errors.append((payload, messages, flags, address))
+        bench.wake_up()
+        (response,) = bench.recorder.responses
+        assert response.translated is translated
+        assert (response.address, response.reached) == ("198.51.100.1", False)
+        assert bench.recorder.strangers == 0
+
+    scripted(test)
+
+
+def test_queued_refusal_of_an_earlier_send_concerns_no_other_probe() -> None:
+    """This host's EMSGSIZE quotes nothing: the probe on its way to the same port is not dropped."""
+
+    def test(bench: Bench) -> None:
+        payload, messages, flags, address = bench.send(Probe(1, 0, 1))
+        local = struct.pack("=IBBBBII", errno.EMSGSIZE, 1, 0, 0, 0, 1400, 0)
+        bench.kernel.errors.append((b"", [(0, 11, local)], 0, address))
+        bench.kernel.errors.append((payload, messages, flags, address))
+        bench.wake_up()
+        assert (bench.recorder.failures, bench.recorder.strangers) == ([], 0)
+        assert len(bench.recorder.responses) == 1
 
     scripted(test)
 

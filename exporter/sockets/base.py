@@ -19,6 +19,8 @@ class SocketRequest:
     """What a socket shall do. It serves one destination; `packet_size` counts the IP header.
 
     `local_port` is the source port or echo id to use, if it is free; 0 leaves it to the kernel.
+    With `dont_fragment` no router may split a probe, and this host sends it whole or not at all,
+    whatever it has learnt of the path MTU.
     """
 
     destination: str
@@ -30,6 +32,7 @@ class SocketRequest:
     dscp: int = 0
     packet_size: int | None = None
     local_port: int = 0
+    dont_fragment: bool = False
 
 
 class Listener(Interface):
@@ -62,7 +65,11 @@ class ProbeSocket(Interface):
         ...
 
     def send(self, probe: Probe) -> None:
-        """Send now. Raises `SendBlocked` where trying again soon helps, else `ProbeError`."""
+        """Send now. Raises `SendBlocked` where trying again soon helps, else `ProbeError`.
+
+        That is `TooBig` where only `dont_fragment` forbids it; the listener may then have been
+        called meanwhile with answers to earlier probes.
+        """
         ...
 
     def close(self) -> None:

@@ -20,11 +20,12 @@ class IcmpNumbers:
     host_unreachable: int
     port_unreachable: int
     ip_header_bytes: int
+    too_big: tuple[int, int]
 
 
 NUMBERS = {
-    Family.IPV4: IcmpNumbers(8, 0, 11, 3, 1, 3, 20),
-    Family.IPV6: IcmpNumbers(128, 129, 3, 1, 3, 4, 40),
+    Family.IPV4: IcmpNumbers(8, 0, 11, 3, 1, 3, 20, (3, 4)),
+    Family.IPV6: IcmpNumbers(128, 129, 3, 1, 3, 4, 40, (2, 0)),
 }
 
 
@@ -38,3 +39,11 @@ def kind_of(family: Family, icmp_type: int) -> Kind:
 def code_of(family: Family, icmp_type: int, code: int) -> int | None:
     """The code of a destination unreachable; None for every other message."""
     return code if icmp_type == NUMBERS[family].unreachable else None
+
+
+def mtu_of(family: Family, icmp_type: int, code: int, info: int) -> int | None:
+    """The next link's MTU that "fragmentation needed" (RFC 1191 section 4) or "packet too big"
+
+    (RFC 4443 section 3.2) tells; None for every other message and where an old router tells none.
+    """
+    return info or None if (icmp_type, code) == NUMBERS[family].too_big else None

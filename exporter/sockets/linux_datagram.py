@@ -28,7 +28,7 @@ from exporter.sockets.errqueue import (
     parse_ancillary,
     quoted_extensions,
 )
-from exporter.sockets.icmp import NUMBERS, code_of, kind_of
+from exporter.sockets.icmp import NUMBERS, code_of, kind_of, mtu_of
 from exporter.sockets.linux_socket import (
     BLOCKED,
     is_own_address,
@@ -75,6 +75,8 @@ class LinuxDatagramSocket:
         self._request = request
         self._listener = listener
         self._pending = Pending()
+        self._data_bytes = max(_DATA_BYTES, request.packet_size or 0)
+        self._link_mtu = 0
         self._ttl_messages: dict[int, list[tuple[int, int, bytes]]] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
@@ -86,7 +88,8 @@ class LinuxDatagramSocket:
         nothing is wrong with that probe. Failing consumes it, hence the retries.
         """
         sequence = self._pending.next_sequence(probe)
-        payload, port = self._wire.encode(sequence, probe.ttl)
+        payload, port = self._wire.encode(sequence, probe.ttl, probe.size)
+        self._data_bytes = max(self._data_bytes, len(payload))
         address = (self._request.destination, port)
         control = self._ttl_messages.get(probe.ttl) or self._ttl_message(probe.ttl)
         for number in range(_SEND_TRIES):
@@ -95,19 +98,29 @@ class LinuxDatagramSocket:
                 self._socket.sendmsg([payload], control, 0, address)
             except OSError as error:
                 self._restart_stamps()
-                if error.errno in BLOCKED or not self._may_be_pending(number):
-                    raise send_error(error, self._request.destination) from error
+                if error.errno in BLOCKED or not self._may_be_pending(error, number):
+                    raise send_error(
+                        error, self._request.destination, self._link_mtu or None
+                    ) from error
             else:
                 self._pending.add(sequence, sent)
                 return
 
-    def _may_be_pending(self, number: int) -> bool:
+    def _may_be_pending(self, error: OSError, number: int) -> bool:
         """Whether failure `number` in a row may stem from answers and not from the probe itself."""
+        if error.errno == errno.EMSGSIZE and self._request.dont_fragment and self._refused_here():
+            return False
         if number < _TRIES_UNLESS_ANSWERS_POUR_IN:
             return True
         poll = select.poll()
         poll.register(self._socket.fileno(), 0)
         return bool(poll.poll(0)) and number + 1 < _SEND_TRIES
+
+    def _refused_here(self) -> bool:
+        """Whether EMSGSIZE is this host's own word: then the first link's MTU is queued by now."""
+        self._link_mtu = 0
+        self._drain(socket.MSG_ERRQUEUE, _ITEMS_PER_WAKE_UP)
+        return self._link_mtu > 0
 
     def close(self) -> None:
         """See `ProbeSocket`."""
@@ -137,7 +150,7 @@ class LinuxDatagramSocket:
         while budget and self._socket.fileno() >= 0:
             budget -= 1
             try:
-                data, messages, _, address = receive(_DATA_BYTES, _CONTROL_BYTES, flags)
+                data, messages, _, address = receive(self._data_bytes, _CONTROL_BYTES, flags)
             except BlockingIOError:
                 break
             except OSError:
@@ -157,8 +170,13 @@ class LinuxDatagramSocket:
             if ancillary.stamp is not None:
                 self._pending.stamped(error.data, ancillary.stamp)
             return
+        if error.origin == Origin.LOCAL and error.errno == errno.EMSGSIZE and not quote:
+            # Not about a probe on its way: the send that it belongs to has failed already.
+            self._link_mtu = error.info
+            return
         sent = None
-        if address and _same_host(address[0], self._request.destination):
+        translated = not (address and _same_host(address[0], self._request.destination))
+        if address and (not translated or len(quote) >= self._wire.proof_bytes):
             sent = self._pending.take(self._wire.quoted(quote, address[1]), address[1])
         if sent is None:
             self._listener.unmatched()
@@ -168,10 +186,9 @@ class LinuxDatagramSocket:
         elif self._is_local_failure(error):
             self._listener.failed(sent.probe, no_neighbour(self._request.destination))
         else:
-            objects = quoted_extensions(quote, error, self._quote_header_bytes)
             kind = kind_of(self._request.family, error.icmp_type)
-            code = code_of(self._request.family, error.icmp_type, error.code)
-            self._respond(sent, error.offender, kind, ancillary, code, objects)
+            translated = translated or address[1] != sent.port
+            self._respond(sent, error.offender, kind, ancillary, quote, translated)
 
     def _is_local_failure(self, error: QueuedError) -> bool:
         """Whether our own kernel sent the error, since nobody answers on the link for the route."""
@@ -197,10 +214,16 @@ class LinuxDatagramSocket:
         address: str,
         kind: Kind,
         ancillary: Ancillary,
-        code: int | None = None,
-        extensions: tuple[ExtensionObject, ...] = (),
+        quote: bytes = b"",
+        translated: bool = False,
     ) -> None:
-        now, received = time.time_ns(), ancillary.stamp
+        now, received, family = time.time_ns(), ancillary.stamp, self._request.family
+        code = mtu = None
+        extensions: tuple[ExtensionObject, ...] = ()
+        if (error := ancillary.error) is not None:
+            code = code_of(family, error.icmp_type, error.code)
+            mtu = mtu_of(family, error.icmp_type, error.code, error.info)
+            extensions = quoted_extensions(quote, error, self._quote_header_bytes)
         self._listener.responded(
             Response(
                 sent.probe,
@@ -212,6 +235,8 @@ class LinuxDatagramSocket:
                 ancillary.ttl,
                 extensions,
                 self._reached(address, kind, code),
+                mtu,
+                translated,
             )
         )
 

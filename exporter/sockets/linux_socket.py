@@ -6,12 +6,13 @@ import errno
 import os
 import socket
 
-from exporter.errors import ErrorReason, ProbeError, SendBlocked
+from exporter.errors import ErrorReason, ProbeError, SendBlocked, TooBig
 from exporter.model import Family
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.errqueue import OPTIONS, SO_TIMESTAMPING, STAMP_WITH_ID, QueuedError
 
 _RECEIVE_BUFFER = 1 << 20
+_PMTUDISC_DONT, _PMTUDISC_PROBE = 0, 3
 BLOCKED = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 _FORBIDDEN = {errno.EPERM, errno.EACCES}
@@ -35,7 +36,8 @@ def open_socket(request: SocketRequest, protocol: int) -> socket.socket:
             # Linux before 5.9: probing works, MPLS labels are not to be had.
             if error.errno != errno.ENOPROTOOPT:
                 raise
-        sock.setsockopt(options.level, options.mtu_discover, 0)
+        discover = _PMTUDISC_PROBE if request.dont_fragment else _PMTUDISC_DONT
+        sock.setsockopt(options.level, options.mtu_discover, discover)
         if request.dscp:
             sock.setsockopt(options.level, options.traffic_class, request.dscp << 2)
         if request.interface:
@@ -70,8 +72,8 @@ def is_own_address(family: Family, address: str) -> bool:
     return True
 
 
-def send_error(error: OSError, destination: str) -> ProbeError:
-    """What a failed send means to the tracer."""
+def send_error(error: OSError, destination: str, mtu: int | None = None) -> ProbeError:
+    """What a failed send means to the tracer; `mtu` is that of the first link, if known."""
     message = f"cannot send to {destination}: {error.strerror}"
     if error.errno in BLOCKED:
         return SendBlocked(message)
@@ -79,6 +81,8 @@ def send_error(error: OSError, destination: str) -> ProbeError:
         return ProbeError(ErrorReason.UNREACHABLE_NETWORK, message)
     if error.errno in _FORBIDDEN:
         return ProbeError(ErrorReason.PERMISSION, message)
+    if error.errno == errno.EMSGSIZE:
+        return TooBig(message, mtu)
     return ProbeError(ErrorReason.SEND, message)
 
 

@@ -26,8 +26,14 @@ _NUMBER = struct.Struct("!H")
 class Wire(Interface):
     """The bytes of one way to probe. Sequence numbers are 16 bits wide."""
 
-    def encode(self, sequence: int, ttl: int) -> tuple[bytes, int]:
-        """Payload to hand to the kernel and destination port (0 where there are no ports)."""
+    proof_bytes: int
+    """A quote of so many bytes holds the whole cookie: nobody can have made it up."""
+
+    def encode(self, sequence: int, ttl: int, size: int | None = None) -> tuple[bytes, int]:
+        """Payload to hand to the kernel and destination port (0 where there are no ports).
+
+        `size` is that of the whole packet, where it is not the usual one.
+        """
         ...
 
     def quoted(self, payload: bytes, port: int) -> int | None:
@@ -60,6 +66,24 @@ def _body(family: Family, packet_size: int | None, cookie: bytes) -> bytes:
     return (told + _NUMBER.pack(internet_checksum(told)) + b" ")[:room]
 
 
+class _Bodies:
+    """The bodies of one socket by packet size: the usual one, and those asked for besides."""
+
+    def __init__(self, family: Family, packet_size: int | None, cookie: bytes) -> None:
+        self._family = family
+        self._cookie = cookie
+        self.usual = _body(family, packet_size, cookie)
+        self.lengths = {len(self.usual)}
+        self._latest: tuple[int, bytes] = (0, b"")
+
+    def of_size(self, size: int) -> bytes:
+        """The body that makes a packet of this size; its length counts as known from now on."""
+        if self._latest[0] != size:
+            self._latest = (size, _body(self._family, size, self._cookie))
+            self.lengths.add(len(self._latest[1]))
+        return self._latest[1]
+
+
 class EchoWire:
     """ICMP echo of a constant flow: id and checksum never change (RFC 792, RFC 4443).
 
@@ -68,15 +92,18 @@ class EchoWire:
     """
 
     answer_kind = Kind.ECHO_REPLY
+    proof_bytes = ECHO_HEADER_BYTES + _NUMBER.size + COOKIE_BYTES
 
     def __init__(self, family: Family, packet_size: int | None, cookie: bytes) -> None:
         self._numbers = NUMBERS[family]
-        self._body = _body(family, packet_size, cookie)
+        self._bodies = _Bodies(family, packet_size, cookie)
+        self._body = self._bodies.usual
 
-    def encode(self, sequence: int, ttl: int) -> tuple[bytes, int]:
+    def encode(self, sequence: int, ttl: int, size: int | None = None) -> tuple[bytes, int]:
         """See `Wire`; the port is 0."""
         header = _ECHO.pack(self._numbers.echo_request, 0, 0, 0, sequence)
-        return header + _NUMBER.pack(~sequence & 0xFFFF) + self._body, 0
+        body = self._body if size is None else self._bodies.of_size(size)
+        return header + _NUMBER.pack(~sequence & 0xFFFF) + body, 0
 
     def quoted(self, payload: bytes, port: int) -> int | None:
         """See `Wire`: the quoted ICMP header always holds the sequence number."""
@@ -84,7 +111,7 @@ class EchoWire:
 
     def answered(self, payload: bytes, port: int) -> int | None:
         """See `Wire`: an echo reply must return the whole payload."""
-        if len(payload) != ECHO_HEADER_BYTES + _NUMBER.size + len(self._body):
+        if len(payload) - ECHO_HEADER_BYTES - _NUMBER.size not in self._bodies.lengths:
             return None
         return self._sequence(payload, self._numbers.echo_reply)
 
@@ -105,17 +132,20 @@ class UdpWire:
     """
 
     answer_kind = Kind.DATAGRAM
+    proof_bytes = _NUMBER.size + COOKIE_BYTES
 
     def __init__(
         self, family: Family, packet_size: int | None, cookie: bytes, port: int | None
     ) -> None:
-        self._body = _body(family, packet_size, cookie)
+        self._bodies = _Bodies(family, packet_size, cookie)
+        self._body = self._bodies.usual
         self._port = port
 
-    def encode(self, sequence: int, ttl: int) -> tuple[bytes, int]:
+    def encode(self, sequence: int, ttl: int, size: int | None = None) -> tuple[bytes, int]:
         """See `Wire`."""
         port = self._port or UDP_BASE_PORT + ttl - 1
-        return _NUMBER.pack(sequence) + self._body, port
+        body = self._body if size is None else self._bodies.of_size(size)
+        return _NUMBER.pack(sequence) + body, port
 
     def quoted(self, payload: bytes, port: int) -> int | None:
         """See `Wire`; where no payload came back, a port of its own still tells the TTL."""
