@@ -24,17 +24,24 @@ _COLUMNS = (
     Column("probes/s"),
     Column("of one core", "%", 1),
     Column("resident", "MB"),
+    Column("lost"),
+    Column("skipped"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds of processor time for so many probes within so many seconds; resident bytes."""
+    """Seconds of processor time for so many probes within so many seconds; resident bytes.
+
+    `lost` counts probes that the daemon calls lost though the world loses none, `skipped` cycles.
+    """
 
     cpu: CpuTime
     probes: int
     seconds: float
     resident: int = 0
+    lost: float = 0.0
+    skipped: float = 0.0
 
     @property
     def per_probe(self) -> float:
@@ -58,7 +65,12 @@ def _run(lab: Lab, fleet: Fleet, seconds: float) -> tuple[Cost, Cost, Cost]:
         probes, before, started = lab.ping()["probes"], cpu_time(pid), time.monotonic()
         time.sleep(seconds)
         used, elapsed = cpu_time(pid).since(before), time.monotonic() - started
-        cost = Cost(used, lab.ping()["probes"] - probes, elapsed, resident_bytes(pid))
+        probes = lab.ping()["probes"] - probes
+        wrong = (
+            daemon.total("ftr_hop_probes_lost_total"),
+            daemon.total("ftr_traces_skipped_total"),
+        )
+        cost = Cost(used, probes, elapsed, resident_bytes(pid), *wrong)
     if not cost.probes:
         raise BenchmarkError("the daemon sent nothing")
     paced = bare(lab, fleet, seconds, Way())
@@ -83,6 +95,8 @@ def _table(fleet: Fleet, runs: list[tuple[Cost, Cost, Cost]]) -> Table:
             for name, values in floors.items()
         },
         "resident": [each.resident / _MEGA for each in daemons],
+        "lost": [each.lost for each in daemons],
+        "skipped": [each.skipped for each in daemons],
     }
     return Table(
         f"CPU per probe, {fleet.protocol.upper()}, {fleet.rate} probes/s",
@@ -92,7 +106,10 @@ def _table(fleet: Fleet, runs: list[tuple[Cost, Cost, Cost]]) -> Table:
             Row("bare sendmsg + recvmsg, same bursts", _figures(paced)),
             Row("bare sendmsg + recvmsg, no pause", _figures(flood)),
         ),
-        (f"{fleet.targets} targets, one round every {fleet.interval:g} s, no scrape",),
+        (
+            f"{fleet.targets} targets, one round every {fleet.interval:g} s, no scrape",
+            "lost: probes since the start that the daemon calls lost; the simulator answers all",
+        ),
     )
 
 

@@ -47,6 +47,10 @@ class Daemon:
         families = text_string_to_metric_families(text)
         return [sample for family in families for sample in family.samples]
 
+    def total(self, name: str) -> float:
+        """The sum of all samples of one metric."""
+        return sum(sample.value for sample in self.samples(name))
+
     def histogram(self, name: str) -> dict[float, float]:
         """A histogram without labels: cumulative counts by upper bound."""
         return {

@@ -73,6 +73,7 @@ def test_cpu_per_probe_has_its_floor_in_the_same_run() -> None:
         assert 0 < flood < daemon
         assert figure(table, "daemon", "÷ bare, flood") == pytest.approx(daemon / flood)
         assert figure(table, "daemon", "resident") > 10
+        assert figure(table, "daemon", "lost") < 15, "more than one trace"
 
 
 @in_lab
