@@ -21,7 +21,8 @@ _MOST = 0xFFFF
 class LossWindow:
     """Counts of one target over one address family; a destination of another address starts anew.
 
-    `probes` is the number of rounds in a cycle. A cycle takes six bytes for each hop.
+    `probes` is the number of rounds in a cycle. A cycle takes six bytes for each hop, and hardly
+    any where it is like the one before; where it is like the one it replaces, nothing is computed.
     """
 
     __slots__ = ("_address", "_cycles", "_end", "_heard", "_loss", "_sums", "span")
@@ -30,7 +31,7 @@ class LossWindow:
         self.span = min(max(CYCLES, -(-PROBES // probes)), MOST_CYCLES)
         self._address: str | None = None
         self._end: int | None = None
-        self._heard: set[int] = set()
+        self._heard = 0
         self._cycles: deque[bytes] = deque()
         self._sums: dict[int, list[int]] = {}
         self._loss: PathLoss | None = None
@@ -49,36 +50,45 @@ class LossWindow:
         if trace.address != self._address:
             self._forget()
             self._address = trace.address
+        known = self._end, self._heard
         if trace.reached:
             self._end = trace.path_hops
-        counts = array(
-            "H", (_END_TO_END, *_bounded(trace.destination_sent, trace.destination_lost))
-        )
         for hop in trace.hops:
-            counts.extend((hop.ttl, *_bounded(hop.sent, hop.lost)))
             if hop.responses:
-                self._heard.add(hop.ttl)
-        self._sum(counts, 1)
-        self._cycles.append(counts.tobytes())
-        if len(self._cycles) > self.span:
-            self._sum(array("H", self._cycles.popleft()), -1)
-        self._loss = None
+                self._heard |= 1 << hop.ttl
+        if self._push(_counts(trace)) or known != (self._end, self._heard):
+            self._loss = None
+
+    def _push(self, cycle: bytes) -> bool:
+        """Whether the sums are others now."""
+        cycles = self._cycles
+        if cycles and cycles[-1] == cycle:
+            cycle = cycles[-1]
+        cycles.append(cycle)
+        if len(cycles) > self.span:
+            oldest = cycles.popleft()
+            if oldest == cycle:
+                return False
+            self._sum(oldest, -1)
+        self._sum(cycle, 1)
+        return True
+
+    def _sum(self, cycle: bytes, sign: int) -> None:
+        numbers = iter(array("H", cycle))
+        for ttl, sent, lost in zip(numbers, numbers, numbers, strict=True):
+            sums = self._sums.setdefault(ttl, [0, 0])
+            sums[0] += sign * sent
+            sums[1] += sign * lost
 
     def _forget(self) -> None:
         self._end = None
-        self._heard.clear()
+        self._heard = 0
         self._cycles.clear()
         self._sums.clear()
 
-    def _sum(self, counts: array[int], sign: int) -> None:
-        for place in range(0, len(counts), 3):
-            sums = self._sums.setdefault(counts[place], [0, 0])
-            sums[0] += sign * counts[place + 1]
-            sums[1] += sign * counts[place + 2]
-
     def _assess(self) -> PathLoss:
         hops = [
-            HopCounts(ttl, sent, lost, ttl in self._heard)
+            HopCounts(ttl, sent, lost, bool(self._heard >> ttl & 1))
             for ttl, (sent, lost) in sorted(self._sums.items())
             if ttl != _END_TO_END
         ]
@@ -88,7 +98,18 @@ class LossWindow:
         return assess(hops, HopCounts(self._end, sent, lost))
 
 
+def _counts(trace: Trace) -> bytes:
+    """TTL, probes sent and probes lost, two bytes each, end to end first."""
+    counts = [_END_TO_END, *_bounded(trace.destination_sent, trace.destination_lost)]
+    for hop in trace.hops:
+        counts.append(hop.ttl)
+        counts += _bounded(hop.sent, hop.sent - len(hop.responses))
+    return array("H", counts).tobytes()
+
+
 def _bounded(sent: int, lost: int) -> tuple[int, int]:
     """Both within two bytes, and no more lost than sent, whatever was counted."""
+    if 0 <= lost <= sent <= _MOST:
+        return sent, lost
     sent = min(max(sent, 0), _MOST)
     return sent, min(max(lost, 0), sent)

@@ -101,11 +101,28 @@ def test_a_hop_heard_once_is_no_stranger() -> None:
     assert window.loss.starts_at == 2
 
 
+def test_a_steady_path_costs_nothing_anew() -> None:
+    """The cycle that comes is like the one that goes: what was concluded stands."""
+    window = LossWindow(3)
+    for _ in range(20):
+        window.add(a_cycle(3, 3, 2))
+    before = window.loss
+    window.add(a_cycle(3, 3, 2))
+    assert window.loss is before
+    window.add(a_cycle(3, 3, 3))
+    assert window.loss.forward[3] == 19 / 60
+
+
 CYCLE = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 70_000)), min_size=1, max_size=5)
 
 
 @settings(max_examples=50)
-@given(st.lists(CYCLE, max_size=30), st.integers(1, 4))
+@given(
+    st.lists(CYCLE, min_size=1, max_size=4).flatmap(
+        lambda few: st.lists(st.sampled_from(few), max_size=60)
+    ),
+    st.integers(1, 4),
+)
 def test_sums_are_those_of_the_latest_cycles(
     cycles: list[list[tuple[int, int]]], probes: int
 ) -> None:
