@@ -1,16 +1,18 @@
 """Hostile bytes for every decoder: `scripts/fuzz [--inputs N] [--seed N]`.
 
-Each decoder may raise its own error, or none; it must not read beyond what it was given. Inputs
-are drawn in chunks, each from a seed of its own that is printed where one fails.
+Each decoder may raise its own error, or none; it must not read beyond what it was given. Hypothesis
+draws inputs by their structure, and each is tried with mutants of its own: bits flipped, bytes cut
+off, put in, doubled or made extreme. All that is drawn from one seed is printed where it fails.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, SupportsIndex
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -33,6 +35,11 @@ from exporter.sockets.errqueue import (
 from exporter.sockets.wire import EchoWire, UdpWire, Wire
 
 CHUNK = 2500
+"""Inputs to draw from one seed."""
+MUTANTS = 19
+"""How many each brings along."""
+_EXTREMES = (b"\0\0", b"\xff\xff", b"\0\4", b"\x7f\xff", b"\x80\0")
+_LONGEST = 300
 _COOKIE = bytes.fromhex("c00c1e0123456789")
 
 
@@ -183,27 +190,62 @@ DECODERS: dict[str, tuple[Callable[[Any], None], st.SearchStrategy[Any]]] = {
 """By name: what must hold, and the inputs to try."""
 
 
+def mutants(value: Any, rng: random.Random) -> Iterator[Any]:
+    """The value with some of its bytes changed, over and over again."""
+    for _ in range(MUTANTS):
+        value = _mutated(value, rng)
+        yield value
+
+
+def _mutated(value: Any, rng: random.Random) -> Any:
+    if isinstance(value, bytes):
+        return _mangled(value, rng)
+    places = [place for place, each in enumerate(value) if isinstance(each, bytes | tuple | list)]
+    if not places:
+        return value
+    place = rng.choice(places)
+    changed = _mutated(value[place], rng)
+    return type(value)((*value[:place], changed, *value[place + 1 :]))
+
+
+def _mangled(data: bytes, rng: random.Random) -> bytes:
+    """One of the changes; too long to grow for ever."""
+    place = rng.randrange(len(data) + 1)
+    head, tail = data[:place], data[place:]
+    changes = (
+        head,
+        head + tail[1:],
+        head + bytes([tail[0] ^ 1 << rng.randrange(8)]) + tail[1:] if tail else head,
+        head + rng.randbytes(rng.randrange(1, 5)) + tail,
+        head + rng.choice(_EXTREMES) + tail[2:],
+        head + head[-8:] + tail,
+    )
+    return rng.choice(changes[1:] if rng.random() < 0.8 else changes)[:_LONGEST]
+
+
 def fuzz(name: str, inputs: int, first_seed: int) -> int:
     """Try a decoder with so many inputs, at least; returns how many. Raises what it finds."""
     check, strategy = DECODERS[name]
     tried = 0
 
-    def count(value: Any) -> None:
+    def attempt(value: Any, number: int) -> None:
         nonlocal tried
-        tried += 1
         check(value)
+        for mutant in mutants(value, random.Random(number)):
+            check(mutant)
+        tried += 1 + MUTANTS
 
     number = first_seed
     while tried < inputs:
         some = settings(
-            max_examples=min(CHUNK, inputs - tried),
+            max_examples=min(CHUNK, -(-(inputs - tried) // (1 + MUTANTS))),
             database=None,
             deadline=None,
             phases=(Phase.generate, Phase.shrink),
             suppress_health_check=tuple(HealthCheck),
         )
         try:
-            some(seed(number)(given(strategy)(count)))()
+            some(seed(number)(given(strategy, st.integers(0, 2**32))(attempt)))()
         except BaseException:
             print(f"{name}: failed with --seed {number}", file=sys.stderr)
             raise

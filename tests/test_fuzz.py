@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +17,26 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.parametrize("name", list(fuzz.DECODERS))
 def test_a_small_run(name: str) -> None:
-    """Some hundred inputs for each decoder."""
-    assert fuzz.fuzz(name, 300, 1) >= 300
+    """Some thousand inputs for each decoder."""
+    assert fuzz.fuzz(name, 2000, 1) >= 2000
 
 
 def test_the_command() -> None:
     """It tells how many inputs passed."""
-    command = [str(ROOT / "scripts" / "fuzz"), "--inputs", "60"]
+    command = [str(ROOT / "scripts" / "fuzz"), "--inputs", "120"]
     outcome = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert outcome.stdout.splitlines()[-1].startswith("passed: 60 inputs")
+    assert outcome.stdout.splitlines()[-1].startswith("passed: 120 inputs")
+
+
+def test_mutants_differ_and_stay_in_form() -> None:
+    """Only bytes are changed, wherever they stand; they never grow beyond bounds."""
+    value = [(1, 2, b"abcd"), (3, 4, b"")]
+    found = list(fuzz.mutants(value, random.Random(1)))
+    assert len({str(each) for each in found}) > fuzz.MUTANTS // 2
+    assert all([each[:2] for each in mutant] == [(1, 2), (3, 4)] for mutant in found)
+    assert list(fuzz.mutants((1, 2), random.Random(1))) == [(1, 2)] * fuzz.MUTANTS
+    (*_, last) = fuzz.mutants(bytes(300), random.Random(1))
+    assert len(last) <= 300
 
 
 def over_reading(data: bytes) -> None:
