@@ -142,22 +142,23 @@ def _explain(path: Sequence[HopCounts], bound: float) -> tuple[list[bool], list[
     """
     shares, costs = [True] * len(path), [0.0] * len(path)
     sent, lost = path[-1].sent, path[-1].lost
-    settled = 0.0
-    costs[-1] = surprise(sent, lost)
+    settled, pool = 0.0, surprise(sent, lost)
+    costs[-1] = pool
     for number in range(len(path) - 2, -1, -1):
         hop = path[number]
-        differs = differ(hop.sent, hop.lost, sent, lost, bound)
+        alone = surprise(hop.sent, hop.lost)
+        joined = surprise(sent + hop.sent, lost + hop.lost)
         if not hop.heard:
             shares[number] = False
-        elif differs and hop.lost * sent > lost * hop.sent:
+        elif joined - pool - alone <= bound:
+            sent, lost, pool = sent + hop.sent, lost + hop.lost, joined
+        elif hop.lost * sent > lost * hop.sent:
             shares[number] = False
-            settled += bound + surprise(hop.sent, hop.lost)
-        elif differs:
-            settled += bound + surprise(sent, lost)
-            sent, lost = hop.sent, hop.lost
+            settled += bound + alone
         else:
-            sent, lost = sent + hop.sent, lost + hop.lost
-        costs[number] = settled + surprise(sent, lost)
+            settled += bound + pool
+            sent, lost, pool = hop.sent, hop.lost, alone
+        costs[number] = settled + pool
     return shares, costs
 
 
