@@ -1,0 +1,166 @@
+"""The path MTU measured on real packets in the lab, by every backend and in both families."""
+
+from __future__ import annotations
+
+import fcntl
+import socket as sockets
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from exporter.flowset import Wiring
+from exporter.model import Family, Protocol
+from exporter.mtu import PathMtu
+from exporter.mtuprobe import MtuProber
+from exporter.pacer import Pacer
+from exporter.sockets.base import SocketRequest
+from exporter.sockets.factory import open_probe_socket
+from exporter.tracer import ResponseCounts
+from tests.conftest import LabFactory
+from tests.lab.lab import Lab
+from tests.probing import each_backend, run
+
+PLAIN = {Family.IPV4: "192.0.2.1", Family.IPV6: "2001:db8:300::1"}
+TUNNELLED = {Family.IPV4: "192.0.2.2", Family.IPV6: "2001:db8:300::2"}
+HIDDEN = {Family.IPV4: "192.0.2.3", Family.IPV6: "2001:db8:300::3"}
+TUNNEL = {Family.IPV4: "203.0.113.1", Family.IPV6: "2001:db8:200::1"}
+LINK = PathMtu(1500, local=True)
+RTT = 0.005
+
+
+def measuring(
+    destination: str,
+    family: Family,
+    protocol: Protocol = Protocol.ICMP,
+    interval: float = 60.0,
+) -> MtuProber:
+    """A prober of one destination, with little patience: the lab is fast and limits nobody."""
+    wiring = Wiring(open_probe_socket, Pacer(10_000), ResponseCounts(), lambda response: None)
+    request = SocketRequest(destination, family, protocol)
+    prober = MtuProber("lab", request, wiring, timeout=1.0, interval=interval, pause=0.0)
+    prober._patience = 0.04
+    return prober
+
+
+def cycles(
+    prober: Callable[[], MtuProber], *steps: Callable[[], None], ttl: int = 4
+) -> list[PathMtu | None]:
+    """Measure once, then again after each step."""
+
+    async def test() -> list[PathMtu | None]:
+        mtu = prober()
+        found = [await mtu.measure(ttl, RTT)]
+        for step in steps:
+            step()
+            found.append(await mtu.measure(ttl, RTT))
+        return found
+
+    return run(test())
+
+
+def nothing() -> None:
+    """No change between two cycles."""
+
+
+@each_backend
+def test_free_path_takes_what_the_first_link_takes(
+    lab_factory: LabFactory, protocol: Protocol, family: Family
+) -> None:
+    """The kernel refuses more than 1500, which costs no packet: one probe in each cycle."""
+    lab = lab_factory("mtu")
+    found = cycles(lambda: measuring(PLAIN[family], family, protocol), nothing, ttl=3)
+    assert found == [LINK, LINK]
+    assert [record.size for record in lab.truth().records] == [1500, 1500]
+
+
+@each_backend
+def test_router_that_says_what_fits_is_named(
+    lab_factory: LabFactory, protocol: Protocol, family: Family
+) -> None:
+    """Its "too big" gives the MTU at once: two probes for the first answer, then one a cycle."""
+    lab = lab_factory("mtu")
+    found = cycles(lambda: measuring(TUNNELLED[family], family, protocol), nothing)
+    assert found == [PathMtu(1400, limited_by=TUNNEL[family])] * 2
+    assert [record.size for record in lab.truth().records] == [1500, 1400, 1400]
+
+
+@each_backend
+def test_router_that_drops_without_a_word_is_found_out(
+    lab_factory: LabFactory, protocol: Protocol, family: Family
+) -> None:
+    """A black hole: 1400 pass, 1401 vanish, though small packets are answered meanwhile."""
+    lab = lab_factory("mtu")
+    found = cycles(lambda: measuring(HIDDEN[family], family, protocol), nothing)
+    assert found == [PathMtu(1400, black_hole=True)] * 2
+    assert lab.truth().sent <= 45
+    assert lab.truth().records[-1].size == 1400
+
+
+def sets(lab: Lab, name: str, mtu: int | None) -> Callable[[], None]:
+    """A step: the hop's link gets this MTU."""
+    return lambda: lab.set_hop(name, mtu=mtu)
+
+
+@each_backend
+def test_change_is_followed(lab_factory: LabFactory, protocol: Protocol, family: Family) -> None:
+    """A smaller MTU shows in the next cycle, a larger one as soon as growth is looked for."""
+    lab = lab_factory("mtu")
+    found = cycles(
+        lambda: measuring(TUNNELLED[family], family, protocol, interval=300.0),
+        sets(lab, "tunnel", 1330),
+        sets(lab, "tunnel", 1450),
+        nothing,
+    )
+    sizes = [mtu.size for mtu in found if mtu is not None]
+    assert sizes == [1400, 1330, 1330, 1450]
+
+
+@each_backend
+def test_black_hole_that_opens_and_closes_is_followed(
+    lab_factory: LabFactory, protocol: Protocol, family: Family
+) -> None:
+    """What passed vanishes from one cycle to the next; later it passes again."""
+    lab = lab_factory("mtu")
+    lab.set_hop("hole", mtu=None)
+    found = cycles(
+        lambda: measuring(HIDDEN[family], family, protocol, interval=300.0),
+        sets(lab, "hole", 1390),
+        sets(lab, "hole", None),
+        nothing,
+    )
+    hole = PathMtu(1390, black_hole=True)
+    assert found == [LINK, hole, hole, LINK]
+
+
+@pytest.mark.parametrize("family", list(Family))
+def test_loss_is_no_change(lab_factory: LabFactory, family: Family) -> None:
+    """One packet in ten is lost, large or small, for 200 cycles: the MTU stays what it is."""
+    lab = lab_factory("mtu")
+    lab.set_hop("gw", forward_loss=0.1)
+    found = cycles(lambda: measuring(TUNNELLED[family], family), *[nothing] * 200)
+    assert set(found) == {PathMtu(1400, limited_by=TUNNEL[family])}
+    assert len(lab.truth().only(fate="dropped")) > 10
+
+
+def link_mtu(size: int) -> None:
+    """Change the MTU of the host's own link, as ip-link(8) does."""
+    with sockets.socket(sockets.AF_INET, sockets.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, 0x8922, struct.pack("16si", b"lab0", size).ljust(40, b"\0"))
+
+
+@each_backend
+def test_own_link_is_known_as_such(
+    lab_factory: LabFactory, protocol: Protocol, family: Family
+) -> None:
+    """The host's link shrinks to 1300 and grows again: local, no router's doing, never loss."""
+    lab_factory("mtu")
+    found = cycles(
+        lambda: measuring(PLAIN[family], family, protocol, interval=300.0),
+        lambda: link_mtu(1300),
+        lambda: link_mtu(1500),
+        nothing,
+        ttl=3,
+    )
+    small = PathMtu(1300, local=True)
+    assert found == [LINK, small, small, LINK]
