@@ -205,6 +205,7 @@ class MtuSearch:
         if before is not None and not before.local:
             self._limits[high] = before
             return 0
+        self._before_growth = None
         return _SILENCES_FOR_PROOF
 
     def _guess(self, low: int, high: int) -> int:
