@@ -1,0 +1,296 @@
+"""Pure: what one TTL of a path is known to show, and when something else has taken its place.
+
+An address that was never shown at a TTL is either a parallel branch or a new route. A branch
+coexists: known addresses return after it was seen. A new route replaces: for `confirm` cycles in
+which the TTL answers, nothing known returns. A balancer can bring that about by chance, so it must
+be too unlikely for one: k known and c new addresses, all of one balancer and used evenly, show h
+times a known one and then n times a new one with the chance (k/(k+c))^h (c/(k+c))^n. That is the
+stopping rule of multipath detection (Augustin, Friedman and Teixeira, "Multipath tracing with Paris
+traceroute", 2007), which asks how likely branches stay unseen, put to another use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+
+from exporter.comers import Comers
+from exporter.saved import items, number, text, whole
+
+ADDRESSES = 64
+"""How many addresses are known of one TTL at most."""
+FORGET_CYCLES = 1440
+"""A branch that was not seen for so many cycles is no longer known."""
+_RIVALS = 32
+_RESTLESS_CYCLES = 100
+_LIKELY_SHOWN = 1e-6
+_STEADY = 1000
+_PLAIN, _MIXED = 1e-3, 1e-8
+"""Which chance is too small to be one: smaller where packets are known to be spread."""
+_COUNTS = ("streak", "start", "hit", "_answers", "_cycles", "_stray", "_mixed_at", "_restless_at")
+
+
+class Balancing(StrEnum):
+    """How traffic is spread at a TTL: within one flow, between flows (or not at once), or not."""
+
+    NONE = "none"
+    PER_FLOW = "per_flow"
+    PER_PACKET = "per_packet"
+
+
+class HopWatch:
+    """The memory of one TTL, or of any other thing that a path shows one or several of.
+
+    `known` maps addresses to the cycle they were last seen in; the first is shown for the path.
+    `streak` counts the cycles since `start` (a cycle; `began` in wall-clock seconds) that showed
+    `rivals` (with their number of answers) and nothing known. `hit` is the cycle in which the
+    followed flow last showed a known address. What is `tentative` may be replaced without a word.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_comers",
+        "_cycles",
+        "_latest",
+        "_mixed_at",
+        "_restless_at",
+        "_stray",
+        "began",
+        "hit",
+        "known",
+        "rivals",
+        "start",
+        "streak",
+        "tentative",
+    )
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+        self.rivals: dict[str, int] = {}
+        self.streak = 0
+        self.start = 0
+        self.began = 0.0
+        self.hit = 0
+        self.tentative = False
+        self._comers = Comers()
+        self._answers = 0
+        self._cycles = 0
+        self._stray = 0
+        self._latest = ""
+        self._mixed_at = 0
+        self._restless_at = 0
+
+    @property
+    def primary(self) -> str | None:
+        """The address that stands for this TTL; None where none is known."""
+        return next(iter(self.known), None)
+
+    def balancing(self, cycle: int) -> Balancing:
+        """How traffic is spread here, as of this cycle."""
+        if self.is_mixed(cycle):
+            return Balancing.PER_PACKET
+        return Balancing.PER_FLOW if len(self.known) > 1 else Balancing.NONE
+
+    def see(
+        self, answers: Sequence[str], cycle: int, now: float, elsewhere: Collection[str] = ()
+    ) -> bool:
+        """Take in the answers of one cycle, in the order of their rounds; whether that was news.
+
+        `elsewhere` are addresses that other flows of the same cycle showed. No answer is no news.
+        """
+        if not elsewhere and self._is_as_ever(answers):
+            self._count(answers, cycle)
+            return False
+        if not self.known or (answers and self.tentative and self.known.keys().isdisjoint(answers)):
+            self._begin(answers, elsewhere, cycle)
+            return bool(self.known)
+        before = self._outline(cycle)
+        hits = self._walk(answers, cycle)
+        is_back = bool(hits) or self.primary in elsewhere
+        if not hits and is_back:
+            self._welcome(cycle)
+        for address in elsewhere:
+            if address in self.known:
+                self.known[address] = cycle
+            else:
+                self._comers.notice(address, cycle, own=False)
+        if is_back:
+            self.streak, self.rivals = 0, {}
+            self._count_steady(hits)
+        elif answers:
+            self._lengthen_streak(answers, cycle, now)
+        self._tidy(cycle)
+        return before != self._outline(cycle)
+
+    def is_mixed(self, cycle: int) -> bool:
+        """Whether one flow showed several addresses within a cycle of late."""
+        return _is_recent(self._mixed_at, cycle)
+
+    def is_replaced(self, confirm: int, cycle: int, *, mixed: bool) -> bool:
+        """Whether what was known is gone, confirmed by so many cycles and unlikely by chance.
+
+        `mixed` says that packets of the followed flow are spread, here or elsewhere on the path.
+        """
+        if self.streak < confirm:
+            return False
+        known, new = len(self.known), max(len(self.rivals), self._comers.own())
+        before, since = self._answers, sum(self.rivals.values())
+        if not mixed and _is_recent(self._restless_at, cycle):
+            before, since = self._cycles, self.streak
+        chance: float = (known / (known + new)) ** before * (new / (known + new)) ** since
+        return chance < (_MIXED if mixed else _PLAIN)
+
+    def is_doubtful(self, confirm: int, cycle: int) -> bool:
+        """Whether this cycle showed what a few more would settle: a change, or nothing."""
+        if self.is_mixed(cycle):
+            return False
+        return self.streak < 2 * confirm if self.streak else self._comers.is_one_out(cycle)
+
+    def turn(self, cycle: int, *, sure: bool) -> None:
+        """Know the rivals instead; where it is not `sure` that the rest is gone, beside it."""
+        rest = {} if sure or not _is_recent(self._restless_at, cycle) else self.known
+        self.known = {**dict.fromkeys(self.rivals, cycle), **rest}
+        self._answers = sum(self.rivals.values()) - len(self.rivals)
+        self._cycles = self.streak - 1
+        for address in self.rivals:
+            self._comers.forget(address)
+        self._stray, self._latest, self.hit, self.tentative = 0, "", cycle, False
+        self.streak, self.rivals = 0, {}
+
+    def join(self, answers: Collection[str], cycle: int) -> None:
+        """Know these too: another flow's way through the same balancer."""
+        for address in answers:
+            self._learn(address, cycle)
+        self.hit = cycle
+        self.streak, self.rivals = 0, {}
+
+    # -- to be kept ---------------------------------------------------------------------------
+
+    def state(self) -> list[object]:
+        """All that is remembered, fit for JSON."""
+        counts = [getattr(self, name) for name in _COUNTS]
+        known, rivals = list(self.known.items()), list(self.rivals.items())
+        comers = self._comers.state()
+        return [known, rivals, comers, counts, self.began, self.tentative, self._latest]
+
+    @classmethod
+    def restored(cls, state: object) -> HopWatch:
+        """What `state` gave; raises `TypeError` or `ValueError` where it is not."""
+        known, rivals, comers, counts, began, tentative, latest = items(state)
+        watch = cls()
+        watch.known = {text(address): whole(seen) for address, seen in items(known)[:ADDRESSES]}
+        watch.rivals = {text(address): whole(n) for address, n in items(rivals)[:_RIVALS]}
+        watch._comers = Comers.restored(comers)
+        for name, count in zip(_COUNTS, items(counts), strict=True):
+            setattr(watch, name, whole(count))
+        watch.began, watch.tentative, watch._latest = number(began), bool(tentative), text(latest)
+        if watch.streak and not (watch.rivals and watch.known):
+            raise ValueError("a streak of nothing")
+        return watch
+
+    # -- one cycle ----------------------------------------------------------------------------
+
+    def _outline(self, cycle: int) -> tuple[object, ...]:
+        return len(self.known), self.primary, len(self._comers), self.streak, self.balancing(cycle)
+
+    def _is_as_ever(self, answers: Sequence[str]) -> bool:
+        if len(self.known) > 1 or self._comers or self.rivals:
+            return False
+        return all(address in self.known for address in answers)
+
+    def _count(self, answers: Sequence[str], cycle: int) -> None:
+        if answers:
+            self._latest = answers[-1]
+            self.known[self._latest] = self.hit = cycle
+            self._count_steady(len(answers))
+            self.tentative = False
+
+    def _count_steady(self, answers: int) -> None:
+        self._answers = min(self._answers + answers, _STEADY)
+        self._cycles = min(self._cycles + 1, _STEADY)
+
+    def _begin(self, answers: Sequence[str], elsewhere: Collection[str], cycle: int) -> None:
+        """What is seen at first is known at once."""
+        shown = dict.fromkeys((*answers, *sorted(elsewhere)))
+        self._note_mixture(answers, cycle)
+        self.known = dict.fromkeys(list(shown)[:ADDRESSES], cycle)
+        self.streak, self.rivals, self._comers = 0, {}, Comers()
+        self._answers, self._cycles = len(answers) - len(set(answers)), 0
+        self._stray, self._latest, self.hit, self.tentative = 0, "", cycle, False
+
+    def _walk(self, answers: Sequence[str], cycle: int) -> int:
+        """Go through the answers in order; how many were by known addresses."""
+        self._note_mixture(answers, cycle)
+        hits = 0
+        for address in answers:
+            if address not in self.known:
+                self._comers.notice(address, cycle, own=True)
+                continue
+            hits += 1
+            self.known[address] = self.hit = cycle
+            self._stray = 0 if address == self.primary else self._stray + 1
+            if address != self._latest and self._latest:
+                self._restless_at = cycle
+            self._latest = address
+            self.tentative = False
+            self._welcome(cycle)
+        return hits
+
+    def _note_mixture(self, answers: Sequence[str], cycle: int) -> None:
+        """One flow showed several addresses, and not just first a known and then a new one."""
+        shown = set(answers)
+        if len(shown) < 2:
+            return
+        first, last = answers[0], answers[-1]
+        passed = answers.index(last) == answers.count(first) and len(shown) == 2
+        if not (passed and first in self.known and last not in self.known):
+            self._mixed_at = self._restless_at = cycle
+
+    def _welcome(self, cycle: int) -> None:
+        """A known address is back."""
+        if not self._comers:
+            return
+        was_away, branches = self._comers.welcome(cycle)
+        if was_away:
+            self._restless_at = cycle
+            self._answers = self._cycles = 0
+        for address, seen in branches.items():
+            self._learn(address, seen)
+
+    def _learn(self, address: str, cycle: int) -> None:
+        self._comers.forget(address)
+        if address not in self.known and len(self.known) >= ADDRESSES:
+            branches = list(self.known)[1:]
+            del self.known[min(branches, key=self.known.__getitem__)]
+        self.known[address] = cycle
+
+    def _lengthen_streak(self, answers: Sequence[str], cycle: int, now: float) -> None:
+        """One more cycle without anything known; it counts as agreeing, or as the first."""
+        fresh = set(answers)
+        balanced = len(fresh) > 1 or len(self.rivals) > 1
+        if self.streak and (balanced or not fresh.isdisjoint(self.rivals)):
+            self.streak += 1
+        else:
+            self.rivals = {}
+            self.streak, self.start, self.began = 1, cycle, now
+        for address in answers:
+            if address in self.rivals or len(self.rivals) < _RIVALS:
+                self.rivals[address] = self.rivals.get(address, 0) + 1
+
+    def _tidy(self, cycle: int) -> None:
+        """Forget what was not seen for long; show what is seen, where the shown one never is."""
+        if self._comers:
+            self._comers.forget_old(cycle)
+        many = len(self.known)
+        if many > 1 and (1 - 1 / many) ** self._stray < _LIKELY_SHOWN:
+            self.known = {self._latest: self.known.pop(self._latest), **self.known}
+            self._stray = 0
+        if many > 1 and cycle % 16 == 0:
+            branches = list(self.known.items())[1:]
+            for address, seen in branches:
+                if cycle - seen > FORGET_CYCLES:
+                    del self.known[address]
+
+
+def _is_recent(stamp: int, cycle: int) -> bool:
+    return stamp > 0 and cycle - stamp < _RESTLESS_CYCLES
