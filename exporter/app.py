@@ -25,6 +25,7 @@ from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
 from exporter.target import TargetMonitor
+from exporter.verdict import AsPathChange, PathChange
 from exporter.view import View
 
 log = structlog.get_logger("daemon")
@@ -64,6 +65,7 @@ class Daemon:
             recorded=self.own.response_recorded,
             publish=self._publish,
             withdraw=self._store.withdraw,
+            changed=_announce_change,
         )
         self._monitors = [TargetMonitor(target, services) for target in config.targets]
         self._targets = {target.name: target for target in config.targets}
@@ -172,3 +174,8 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+def _announce_change(target: Target, family: Family, change: PathChange | AsPathChange) -> None:
+    event = "path.changed" if isinstance(change, PathChange) else "path.as_changed"
+    log.info(event, target=target.name, family=family.value, change=change.words)

@@ -55,7 +55,7 @@ class FlowSet:
     """
 
     def __init__(self, name: str, request: SocketRequest, wiring: Wiring) -> None:
-        self._name = name
+        self.name = name
         self._request = request
         self._wiring = wiring
         self._flows: list[_Flow] = []
@@ -109,7 +109,7 @@ class FlowSet:
 
     def _add_flow(self) -> None:
         number = len(self._flows)
-        request = replace(self._request, local_port=local_port(self._name, number))
+        request = replace(self._request, local_port=local_port(self.name, number))
         self._flows.append(_Flow(number, request, self._wiring))
 
 

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from exporter.branches import distinct, flow_paths, flows_wanted
+from exporter.branches import flows_wanted
 from exporter.errors import ErrorReason, ProbeError
 from exporter.families import Resolve
 from exporter.flowset import FlowSet, Open, Wiring
+from exporter.memory import PathMemory
 from exporter.model import Family, HostInfo, Protocol, Response, Trace
 from exporter.outcome import Subject, conclude, could_not_try
 from exporter.pacer import Pacer
-from exporter.path import follow
+from exporter.path import Path
 from exporter.settings import Module, Target
 from exporter.sockets.base import SocketRequest
 from exporter.strategy import Plan
 from exporter.tally import Tally
 from exporter.tracer import ResponseCounts
-from exporter.view import PathFacts, View
+from exporter.verdict import AsPathChange, PathChange
+from exporter.view import View
 
 _PATIENCE_SECONDS = 0.5
 _ROUND_SPACING_SECONDS = 1.0
+_CONFIRMING_PAUSE_SECONDS = 0.5
+_CONFIRMING_SHARE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Services:
 
     `info` gives what is known of an address and starts to look it up; `recorded` gets the seconds
     from the kernel's receive stamp to now; `publish` takes the outcome of a cycle; `withdraw` ends
-    what was published under a key.
+    what was published under a key; `changed` is told each confirmed change, once.
     """
 
     resolve: Resolve
@@ -42,6 +47,7 @@ class Services:
     recorded: Callable[[float], None]
     publish: Callable[[View], None]
     withdraw: Callable[[tuple[str, Family]], None]
+    changed: Callable[[Target, Family, PathChange | AsPathChange], None]
 
 
 def plan_for(module: Module) -> Plan:
@@ -57,6 +63,7 @@ def plan_for(module: Module) -> Plan:
         timeout=module.timeout,
         patience=min(_PATIENCE_SECONDS, module.timeout, share / 4),
         spacing=min(_ROUND_SPACING_SECONDS, share / 2),
+        linger=min(module.timeout, module.interval / 4),
     )
 
 
@@ -75,43 +82,69 @@ class PathMonitor:
         self._backend = ""
         self._address: str | None = None
         self._seen: set[str] = set()
-        self._path: tuple[str | None, ...] = ()
+        self._memory = PathMemory(target.module.confirm)
         self._trace: Trace | None = None
-        self._facts = PathFacts()
+        self._infos: dict[str, HostInfo] = {}
         self._protocol = target.module.protocol
         if self._protocol is Protocol.AUTO:
             self._protocol = Protocol.ICMP
         self.tally = Tally(target.module)
 
     async def run(self, addresses: tuple[str, ...]) -> None:
-        """Trace once and publish; of several addresses the one already traced stays the choice.
+        """Trace and publish; of several addresses the one already traced stays the choice.
 
-        Sockets that had errors are opened anew in the next cycle.
+        Where a cycle differs from what is known, short ones follow at once to confirm what it
+        showed, or that it was chance. Sockets that had errors are opened anew in the next cycle.
         """
         address = self._address if self._address in addresses else addresses[0]
         if address != self._address:
             self._forget_path()
             self._address = address
+        module = self._target.module
+        plan = plan_for(module)
+        give_up_at = time.monotonic() + module.interval * _CONFIRMING_SHARE
+        for tries_left in reversed(range(module.confirm + 1)):
+            try:
+                flows = self._open(address)
+                suspicious = await self._trace_once(flows, plan)
+            except ProbeError as error:
+                self._backend = ""
+                self.fail(error.reason, str(error))
+                return
+            if not suspicious or not tries_left or time.monotonic() > give_up_at:
+                return
+            await asyncio.sleep(min(_CONFIRMING_PAUSE_SECONDS, module.interval / 20))
+            plan = replace(plan, rounds=1, linger=min(plan.linger, _CONFIRMING_PAUSE_SECONDS))
+
+    async def _trace_once(self, flows: FlowSet, plan: Plan) -> bool:
+        """Trace all flows and publish; gives whether what they showed should be confirmed."""
         started_at, started = time.time(), time.monotonic()
-        try:
-            flows = self._open(address)
-        except ProbeError as error:
-            self._backend = ""
-            self.fail(error.reason, str(error))
-            return
-        states, errors = await flows.trace(plan_for(self._target.module), self._flow_count)
-        trace = conclude(self._subject(), states, errors, started_at, time.monotonic() - started)
+        states, errors = await flows.trace(plan, self._flow_count)
+        duration = time.monotonic() - started
+        subject = self._subject()
+        trace = conclude(subject, states, errors, started_at, duration)
         if errors.counts:
             self.close()
+        parts = [trace]
+        if len(states) > 1:
+            parts = [conclude(subject, [each], errors, started_at, duration) for each in states]
+        self._seen = {address for hop in trace.hops for address in hop.addresses}
+        flow = f"{self._backend} {flows.name}"
+        self._infos = self._known_of(self._memory.path)
+        verdict, news = self._memory.observe(parts, self._infos, flow)
         self._flow_count = flows_wanted(trace, self._target.module.flows)
-        self._facts = replace(self._facts, branches=len(distinct(flow_paths(trace).values())))
-        self._publish(trace)
+        self._publish(trace, confirming=plan.rounds < self._target.module.probes)
+        for change in news:
+            self._services.changed(self._target, self._family, change)
+        return verdict.suspicious and not errors.counts
 
     def fail(self, reason: ErrorReason, message: str) -> None:
         """Publish a cycle in which nothing could be sent."""
         subject = self._subject()
         if reason is ErrorReason.RESOLVE:
             subject = replace(subject, address=None)
+        self._seen = set()
+        self._infos = self._known_of(self._memory.path)
         self._publish(could_not_try(subject, reason, message, time.time()))
 
     def skipped(self, cycles: int) -> None:
@@ -149,7 +182,7 @@ class PathMonitor:
     def _forget_path(self) -> None:
         self.close()
         self._flows = None
-        self._path = ()
+        self._memory.start_anew()
         self._seen = set()
 
     def _on_response(self, response: Response) -> None:
@@ -163,23 +196,23 @@ class PathMonitor:
             self._target.host, self._address, self._family, self._protocol, self._backend
         )
 
-    def _publish(self, trace: Trace) -> None:
+    def _publish(self, trace: Trace, *, confirming: bool = False) -> None:
         self._trace = trace
-        self._path = follow(self._path, trace)
-        self._seen = {address for hop in trace.hops for address in hop.addresses}
-        self.tally.add(trace)
+        self.tally.add(trace, confirming=confirming)
         self._services.publish(self._view())
 
+    def _known_of(self, path: Path) -> dict[str, HostInfo]:
+        shown = self._seen.union(each for each in path if each is not None)
+        return {address: self._services.info(address) for address in shown}
+
     def _view(self) -> View:
-        shown = self._seen.union(address for address in self._path if address is not None)
-        infos = {address: self._services.info(address) for address in shown}
         return View(
             self._target,
             self._family,
             self._protocol,
             self._trace,
-            self._path,
-            infos,
+            self._memory.path,
+            self._infos,
             self.tally,
-            self._facts,
+            self._memory.facts,
         )

@@ -42,7 +42,8 @@ class Lesson:
 class Plan:
     """What a trace shall do. Seconds: `timeout` bounds every wait, `patience` is the shortest one,
 
-    `spacing` is the least time between the starts of two rounds.
+    `spacing` is the least time between the starts of two rounds. After the last round the trace
+    lingers, at most so long, for answers of hops that are known to answer and have not yet.
     """
 
     first_hop: int = 1
@@ -51,6 +52,7 @@ class Plan:
     timeout: float = 2.0
     patience: float = 0.5
     spacing: float = 0.0
+    linger: float = 0.0
     lesson: Lesson = field(default_factory=Lesson)
 
 
@@ -69,6 +71,7 @@ class TraceState:
         self._doubts = 0
         self._checkpoint = now + plan.patience
         self._aborted = False
+        self._ended_at: float | None = None
         self.done = False
         self._start_round(now, self._first_ttls())
 
@@ -114,7 +117,9 @@ class TraceState:
     def advance(self, now: float) -> None:
         """Move on as far as what is known at `now` allows."""
         current = self._rounds[-1]
-        if self.done or current.queue or now < self._patience_ends(current):
+        if self.done or current.queue:
+            return
+        if self._ended_at is None and now < self._patience_ends(current):
             return
         self._look_further(current)
         if current.queue:
@@ -123,7 +128,8 @@ class TraceState:
         regular = len(self._rounds) < self._plan.rounds
         ttls = self._first_ttls() if regular else self._doubtful()
         if not ttls or not self._findings.sent:
-            self.done = True
+            self._ended_at = now if self._ended_at is None else self._ended_at
+            self.done = now >= self._lingers_until()
         elif now >= current.started + self._plan.spacing or not regular:
             self._start_round(now, ttls)
 
@@ -134,8 +140,10 @@ class TraceState:
         current = self._rounds[-1]
         if now < self._checkpoint and current.outstanding():
             return self._checkpoint
+        if self._ended_at is not None:
+            return max(now, self._lingers_until())
         ends = self._patience_ends(current)
-        return ends if ends > now else max(now, current.started + self._plan.spacing)
+        return max(now, ends if ends > now else current.started + self._plan.spacing)
 
     # -- which TTLs ---------------------------------------------------------------------------
 
@@ -203,6 +211,20 @@ class TraceState:
         first_look = self._known.length is None and ttl > max(current.rtts, default=0)
         least = max(FAR_SECONDS, self._plan.patience) if first_look else self._plan.patience
         return min(max(wait, least), self._plan.timeout)
+
+    def _lingers_until(self) -> float:
+        """When the last probe to a hop that is known to answer times out; bounded by the plan."""
+        answering = self._plan.lesson.rtts.keys() | self._findings.responses.keys()
+        latest = max(
+            (
+                sent
+                for each in self._rounds
+                for ttl, sent in each.waiting.items()
+                if ttl in answering and not self.is_beyond(ttl)
+            ),
+            default=-self._plan.timeout,
+        )
+        return min(latest + self._plan.timeout, (self._ended_at or 0.0) + self._plan.linger)
 
     # -- what came of it ----------------------------------------------------------------------
 

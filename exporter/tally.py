@@ -94,10 +94,14 @@ class Tally:
         self.jitter = Jitter()
         self.window = LossWindow(module.probes)
 
-    def add(self, trace: Trace) -> None:
-        """Count a finished trace, also one that failed before it could send."""
-        self.traces += 1
-        if trace.hops:
+    def add(self, trace: Trace, *, confirming: bool = False) -> None:
+        """Count a finished trace, also one that failed before it could send.
+
+        A `confirming` one belongs to the cycle before it: its probes count, the cycle does not.
+        """
+        if not confirming:
+            self.traces += 1
+        if trace.hops and not confirming:
             self.duration.observe(trace.duration)
         self.sent += trace.destination_sent
         self.lost += max(0, trace.destination_lost)

@@ -9,6 +9,7 @@ from exporter.model import Family, HostInfo, Protocol, Trace
 from exporter.path import Path
 from exporter.settings import Target
 from exporter.tally import Tally
+from exporter.verdict import AsPathChange, PathChange
 
 Key = tuple[str, Family]
 
@@ -18,7 +19,8 @@ class PathFacts:
     """What is known of a path beyond its latest trace.
 
     `changes` and `as_changes` count confirmed changes since the start; `changed_at` is when the
-    latest of either was confirmed, in seconds since the epoch. `branches` counts the parallel
+    latest of either was confirmed, in seconds since the epoch; `history` has the latest of them,
+    newest first. `branches` counts the parallel
     paths now known, `mtu` is the path MTU in bytes; None where not known.
     """
 
@@ -27,6 +29,7 @@ class PathFacts:
     changed_at: float | None = None
     branches: int | None = None
     mtu: int | None = None
+    history: tuple[PathChange | AsPathChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

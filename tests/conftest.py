@@ -6,6 +6,8 @@ a test starts, then lives on a loopback that leads nowhere.
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +19,9 @@ from tests.lab.lab import Lab
 from tests.lab.world import World
 
 LabFactory = Callable[..., Lab]
+
+# In a user namespace this user looks like root; what pytest names after the user must not.
+os.environ.setdefault("LOGNAME", getpass.getuser())
 
 try:
     namespace.enter()

@@ -11,6 +11,7 @@ from exporter.pacer import Pacer
 from exporter.settings import Module, Target
 from exporter.target import TargetMonitor
 from exporter.tracer import ResponseCounts
+from exporter.verdict import AsPathChange, PathChange
 from exporter.view import Key, View
 from tests.virtual import Routing, SimulatedNetwork
 
@@ -31,6 +32,7 @@ class Stage:
         self.asked: list[str] = []
         self.recorded: list[float] = []
         self.views: list[View] = []
+        self.changes: list[PathChange | AsPathChange] = []
         self.withdrawn: list[Key] = []
         self.counts = ResponseCounts()
         self.services = Services(
@@ -42,6 +44,7 @@ class Stage:
             recorded=self.recorded.append,
             publish=self.views.append,
             withdraw=self.withdrawn.append,
+            changed=lambda target, family, change: self.changes.append(change),
         )
 
     def monitor(

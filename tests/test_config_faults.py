@@ -92,7 +92,7 @@ def test_every_fault_is_told_at_once_with_its_place() -> None:
         ("max_hops", ["0", "256"]),
         ("first_hop", ["0", "256"]),
         ("probes", ["0", "101", "true"]),
-        ("flows", ["0", "65"]),
+        ("flows", ["0", "129"]),
         ("dscp", ["-1", "64"]),
         ("confirm", ["0", "101"]),
         ("packet_size", ["27", "9001"]),

@@ -57,6 +57,19 @@ def test_slow_answer_within_the_trace_is_not_lost() -> None:
     assert [hop.lost for hop in played.state.hops()] == [0, 0, 0]
 
 
+def test_late_answer_of_a_hop_known_to_answer_is_waited_for() -> None:
+    """A delay of 1.5 s where 10 ms are usual is an RTT, not a loss; a silent hop delays nothing."""
+    slow = path(0.01, None, 1.5, 0.01)
+    plan = Plan(rounds=1, patience=0.1, linger=2.0)
+    played = play(slow, plan, Lesson(4, True, {1: 0.01, 3: 0.01, 4: 0.01}))
+    assert [hop.lost for hop in played.state.hops()] == [0, 1, 0, 0]
+    assert played.ended_at == pytest.approx(1.5)
+    steady = play(path(0.01, None, 0.01, 0.01), plan, Lesson(4, True, {1: 0.01, 3: 0.01, 4: 0.01}))
+    assert steady.ended_at == pytest.approx(0.1)
+    given_up = play(path(0.01, None, None, 0.01), plan, Lesson(4, True, {1: 0.01, 3: 0.01}))
+    assert given_up.ended_at == pytest.approx(2.0)
+
+
 def test_silent_destination_is_given_up_after_a_gap_and_a_last_ditch() -> None:
     """Three routers, then nothing: one more silent hop is shown, and the reason is the gap."""
     played = play(path(0.01, 0.01, 0.01, destination=False), ONCE)

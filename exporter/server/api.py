@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from exporter.jsonform import rfc3339, trace_json
+from exporter.jsonform import loss_json, rfc3339, trace_json
 from exporter.model import Trace
 from exporter.path import as_path
 from exporter.server.source import TargetState
+from exporter.verdict import AsPathChange, PathChange
 from exporter.view import View
 from exporter.words import errors_in_words
 
@@ -100,11 +101,27 @@ def _head(state: TargetState) -> dict[str, object]:
 
 
 def _detail(view: View) -> dict[str, object]:
-    trace = view.trace
-    if trace is not None:
+    facts = view.facts
+    form: dict[str, object] = {
+        "path": list(view.path),
+        "branches": facts.branches,
+        "mtu_bytes": facts.mtu,
+        "loss": loss_json(view.tally.window.loss),
+        "changes": [_change(each) for each in facts.history],
+        "trace": None,
+    }
+    if view.trace is not None:
         name = view.target.name
-        return {
-            "path": list(view.path),
-            "trace": trace_json(trace, view.infos, target=name, path=view.path),
-        }
-    return {"path": list(view.path), "trace": None}
+        form["trace"] = trace_json(view.trace, view.infos, target=name, path=view.path)
+    return form
+
+
+def _change(change: PathChange | AsPathChange) -> dict[str, object]:
+    kind = "path" if isinstance(change, PathChange) else "as_path"
+    return {
+        "at": rfc3339(change.at),
+        "kind": kind,
+        "old": list(change.old),
+        "new": list(change.new),
+        "words": change.words,
+    }
