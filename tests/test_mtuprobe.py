@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import pytest
 
+from exporter.errors import ErrorReason, TooBig
 from exporter.flowset import Wiring
-from exporter.model import Family, Protocol
-from exporter.mtu import PathMtu
+from exporter.model import Family, Probe, Protocol
+from exporter.mtu import LARGEST, PathMtu
 from exporter.mtuprobe import MtuProber
 from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
@@ -19,7 +20,7 @@ from exporter.sockets.factory import open_probe_socket
 from exporter.tracer import ResponseCounts
 from tests.conftest import LabFactory
 from tests.lab.lab import Lab
-from tests.probing import each_backend, run
+from tests.probing import Recorder, each_backend, run
 
 PLAIN = {Family.IPV4: "192.0.2.1", Family.IPV6: "2001:db8:300::1"}
 TUNNELLED = {Family.IPV4: "192.0.2.2", Family.IPV6: "2001:db8:300::2"}
@@ -164,3 +165,58 @@ def test_own_link_is_known_as_such(
     )
     small = PathMtu(1300, local=True)
     assert found == [LINK, small, small, LINK]
+
+
+@each_backend
+def test_loopback_takes_all_that_is_tried(
+    lab_factory: LabFactory, protocol: Protocol, family: Family
+) -> None:
+    """Nothing limits it, and the whole of a jumbo packet is received again."""
+    lab_factory("mtu")
+    loopback = "127.0.0.1" if family is Family.IPV4 else "::1"
+    assert cycles(lambda: measuring(loopback, family, protocol), ttl=1) == [PathMtu(LARGEST)]
+
+
+@each_backend
+def test_socket_tells_who_cannot_forward_and_what_would_fit(
+    lab_factory: LabFactory, protocol: Protocol, family: Family
+) -> None:
+    """1500 stop at the tunnel, with its MTU; 1501 do not leave, with the link's; the rest does."""
+    lab_factory("mtu")
+
+    async def test() -> None:
+        recorder = Recorder()
+        request = SocketRequest(TUNNELLED[family], family, protocol, dont_fragment=True)
+        socket = open_probe_socket(request, recorder)
+        socket.send(Probe(1, 0, 4, size=1500))
+        with pytest.raises(TooBig, match="too long") as caught:
+            socket.send(Probe(1, 1, 4, size=1501))
+        assert (caught.value.mtu, caught.value.reason) == (1500, ErrorReason.SEND)
+        socket.send(Probe(1, 2, 4))
+        stopped, answered = await recorder.until_responses(2)
+        socket.close()
+        assert (stopped.address, stopped.mtu, stopped.reached) == (TUNNEL[family], 1400, False)
+        assert (answered.probe.round, answered.mtu, answered.reached) == (2, None, True)
+        assert (recorder.failures, recorder.strangers) == ([], 0)
+
+    run(test())
+
+
+@each_backend
+def test_ordinary_probes_may_be_as_large_as_the_configuration_allows(
+    lab_factory: LabFactory, protocol: Protocol, family: Family
+) -> None:
+    """9,000 bytes over loopback, without `dont_fragment`: the answer is received whole."""
+    lab_factory("mtu")
+    loopback = "127.0.0.1" if family is Family.IPV4 else "::1"
+
+    async def test() -> None:
+        recorder = Recorder()
+        request = SocketRequest(loopback, family, protocol, packet_size=9000)
+        socket = open_probe_socket(request, recorder)
+        socket.send(Probe(1, 0, 1))
+        (response,) = await recorder.until_responses(1)
+        socket.close()
+        assert response.reached
+
+    run(test())
