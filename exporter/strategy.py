@@ -71,7 +71,7 @@ class TraceState:
         self._doubts = 0
         self._checkpoint = now + plan.patience
         self._aborted = False
-        self._ended_at: float | None = None
+        self._ended_at: float | None
         self.done = False
         self._start_round(now, self._first_ttls())
 
@@ -148,6 +148,7 @@ class TraceState:
     # -- which TTLs ---------------------------------------------------------------------------
 
     def _start_round(self, now: float, ttls: Sequence[int]) -> None:
+        self._ended_at = None
         self._rounds.append(Round(now, ttls))
         if self._known.length is not None and not self._known.reached:
             self._ditch(self._rounds[-1])
