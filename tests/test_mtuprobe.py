@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import socket as sockets
 import struct
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -220,3 +221,24 @@ def test_ordinary_probes_may_be_as_large_as_the_configuration_allows(
         assert response.reached
 
     run(test())
+
+
+UNPRIVILEGED = """
+from exporter.model import Family, Protocol
+from tests import test_mtuprobe as tests
+assert "CapEff:\t0000000000000000" in open("/proc/self/status").read()
+for protocol in (Protocol.ICMP, Protocol.UDP):
+    for family in Family:
+        prober = lambda: tests.measuring(tests.TUNNELLED[family], family, protocol)
+        print(protocol, family, *(mtu.size for mtu in tests.cycles(prober)))
+"""
+
+
+def test_no_privilege_is_needed(lab_factory: LabFactory) -> None:
+    """A process without any capability finds the same."""
+    done = lab_factory("mtu").run([sys.executable, "-c", UNPRIVILEGED])
+    assert done.stdout.splitlines() == [
+        f"{protocol} {family} 1400"
+        for protocol in (Protocol.ICMP, Protocol.UDP)
+        for family in Family
+    ], done.stderr
