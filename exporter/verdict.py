@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from exporter.hopwatch import Balancing
+from exporter.jsonform import rfc3339
 from exporter.path import Path
 
 AsPath = tuple[int, ...]
@@ -133,3 +134,29 @@ class Verdict:
     def suspicious(self) -> bool:
         """Whether a confirming cycle should follow at once."""
         return self.suspicion is not None
+
+
+def change_json(verdict: Verdict) -> dict[str, object] | None:
+    """What one cycle changed, in the one JSON form for it; None where nothing changed.
+
+    `old_as_path` and `new_as_path` are the same where only the path changed, `old_path` and
+    `new_path` where only the AS path did.
+    """
+    change, as_change = verdict.change, verdict.as_change
+    if change is None and as_change is None:
+        return None
+    known = verdict.known
+    words = [each.words for each in (change, as_change) if each is not None]
+    return {
+        "since": rfc3339(change.since if change else as_change.at if as_change else 0.0),
+        "words": "; ".join(words),
+        "first_ttl": known.first_ttl,
+        "old_path": list(change.old if change else known.path),
+        "new_path": list(change.new if change else known.path),
+        "old_as_path": list(as_change.old if as_change else known.as_path),
+        "new_as_path": list(as_change.new if as_change else known.as_path),
+        "differences": [
+            {"ttl": each.ttl, "old": list(each.old), "new": list(each.new)}
+            for each in (change.differences if change else ())
+        ],
+    }
