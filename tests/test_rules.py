@@ -223,7 +223,7 @@ def all_rules_are_well() -> bool:
 
 @needs_prometheus
 def test_alerts_over_the_daemon(lab_factory: LabFactory) -> None:
-    """Nothing fires while nothing happens; a target falls silent, and that alone is told."""
+    """Nothing fires in quiet; a silent target is told, then a changed route, and nothing else."""
     lab = lab_factory("small")
     config = """
         defaults: {interval: 1s, timeout: 500ms, probes: 2}
@@ -251,4 +251,11 @@ def test_alerts_over_the_daemon(lab_factory: LabFactory) -> None:
 
         lab.set_target("web", icmp="reply")
         until('ALERTS{target="web", alertstate="firing"}', 0)
-        assert query('count_over_time(ALERTS{target="mail"}[1m])') == []
+        lab.set_target("mail", path=["gw", "a", "edge"])
+        until('ALERTS{alertname="FtrRouteChanged", target="mail", alertstate="firing"}', 1)
+        assert (
+            query('count_over_time(ALERTS{target="mail", alertname!="FtrRouteChanged"}[1m])') == []
+        )
+        assert (
+            query('count_over_time(ALERTS{target="web", alertname=~"Ftr(Route|Path).*"}[1m])') == []
+        )
