@@ -13,6 +13,7 @@ from exporter.families import Resolve
 from exporter.flowset import FlowSet, Open, Wiring
 from exporter.memory import PathMemory
 from exporter.model import Family, HostInfo, Protocol, Response, Trace
+from exporter.mtuprobe import MtuProber
 from exporter.outcome import Subject, conclude, could_not_try
 from exporter.pacer import Pacer
 from exporter.path import Path
@@ -78,6 +79,7 @@ class PathMonitor:
             services.open_socket, services.pacer, services.counts, self._on_response
         )
         self._flows: FlowSet | None = None
+        self._mtu: MtuProber | None = None
         self._flow_count = 1
         self._backend = ""
         self._address: str | None = None
@@ -100,6 +102,13 @@ class PathMonitor:
         if address != self._address:
             self._forget_path()
             self._address = address
+        await self._trace_until_sure(address)
+        if self._mtu is not None and self._trace is not None and self._trace.reached:
+            rtt = max(self._trace.destination_rtts)
+            self._memory.measured(await self._mtu.measure(self._trace.path_hops, rtt))
+            self._services.publish(self._view())
+
+    async def _trace_until_sure(self, address: str) -> None:
         module = self._target.module
         plan = plan_for(module)
         give_up_at = time.monotonic() + module.interval * _CONFIRMING_SHARE
@@ -159,9 +168,16 @@ class PathMonitor:
 
     def _open(self, address: str) -> FlowSet:
         if self._flows is None:
-            self._flows = FlowSet(
-                f"{self._target.name}\0{self._family}", self._request(address), self._wiring
-            )
+            name, request = f"{self._target.name}\0{self._family}", self._request(address)
+            self._flows = FlowSet(name, request, self._wiring)
+            if self._target.module.mtu:
+                self._mtu = MtuProber(
+                    name,
+                    request,
+                    self._wiring,
+                    timeout=self._target.module.timeout,
+                    interval=self._target.module.interval,
+                )
         socket = self._flows.open()
         self._protocol, self._backend = socket.protocol, socket.backend
         return self._flows
@@ -181,7 +197,7 @@ class PathMonitor:
 
     def _forget_path(self) -> None:
         self.close()
-        self._flows = None
+        self._flows = self._mtu = None
         self._memory.start_anew()
         self._seen = set()
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from exporter.change import PathWatcher
 from exporter.model import HostInfo, Trace
+from exporter.mtu import PathMtu
 from exporter.path import Path
 from exporter.verdict import AsPathChange, PathChange, Verdict
 from exporter.view import PathFacts
@@ -34,6 +35,10 @@ class PathMemory:
         """The destination has another address: what was known of the way there is void."""
         self._watcher = PathWatcher(self._confirm)
         self.facts = replace(self.facts, branches=None, mtu=None)
+
+    def measured(self, mtu: PathMtu | None) -> None:
+        """The path MTU has been looked for."""
+        self.facts = replace(self.facts, mtu=mtu)
 
     def observe(
         self, traces: Sequence[Trace], infos: Mapping[str, HostInfo], flow: str

@@ -59,7 +59,6 @@ def _refuse_what_is_not_served(config: Config, file: str) -> None:
     asked = {
         "target_files": bool(config.target_files),
         "target_urls": bool(config.target_urls),
-        "mtu": any(target.module.mtu for target in config.targets),
     }
     message = "not supported by this version; remove it"
     faults = tuple(Fault(file, 0, key, message) for key, used in asked.items() if used)

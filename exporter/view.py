@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.model import Family, HostInfo, Protocol, Trace
+from exporter.mtu import PathMtu
 from exporter.path import Path
 from exporter.settings import Target
 from exporter.tally import Tally
@@ -21,14 +22,14 @@ class PathFacts:
     `changes` and `as_changes` count confirmed changes since the start; `changed_at` is when the
     latest of either was confirmed, in seconds since the epoch; `history` has the latest of them,
     newest first. `branches` counts the parallel
-    paths now known, `mtu` is the path MTU in bytes; None where not known.
+    paths now known, `mtu` is the path MTU; None where not known.
     """
 
     changes: int = 0
     as_changes: int = 0
     changed_at: float | None = None
     branches: int | None = None
-    mtu: int | None = None
+    mtu: PathMtu | None = None
     history: tuple[PathChange | AsPathChange, ...] = ()
 
 

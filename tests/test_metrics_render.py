@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from exporter.errors import ErrorReason
 from exporter.metrics.families import PATH_FAMILIES
 from exporter.model import Family, HostInfo, Protocol, StopReason
+from exporter.mtu import PathMtu
 from exporter.settings import Module, Target
 from exporter.view import PathFacts, View
 from tests.measured import (
@@ -89,7 +90,7 @@ def test_every_path_metric_is_rendered() -> None:
     target = Target("example", "x", Module(hop_histograms=True))
     hops = (a_hop(1, a_response("a", reply_ttl=64)), a_hop(2, a_response("b")))
     trace = a_trace(*hops, sent=2, rtts=(0.5, 0.5))
-    facts = PathFacts(changes=1, as_changes=1, changed_at=1.5, branches=2, mtu=1500)
+    facts = PathFacts(changes=1, as_changes=1, changed_at=1.5, branches=2, mtu=PathMtu(1500))
     names = names_in(shown(replace(a_view(trace, target=target), facts=facts)))
     assert {family.name for family in PATH_FAMILIES if names.isdisjoint(family.names)} == set()
 

@@ -96,7 +96,7 @@ def _add_facts(lines: Lines, facts: PathFacts, labels: str) -> None:
     if facts.branches is not None:
         _add(lines, families.PATH_BRANCHES, labels, str(facts.branches))
     if facts.mtu is not None:
-        _add(lines, families.PATH_MTU, labels, str(facts.mtu))
+        _add(lines, families.PATH_MTU, labels, str(facts.mtu.size))
 
 
 def _add_latest(lines: Lines, view: View, trace: Trace, labels: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from exporter.jsonform import loss_json, rfc3339, trace_json
 from exporter.model import Trace
+from exporter.mtu import PathMtu
 from exporter.path import as_path
 from exporter.server.source import TargetState
 from exporter.verdict import AsPathChange, PathChange
@@ -105,7 +106,7 @@ def _detail(view: View) -> dict[str, object]:
     form: dict[str, object] = {
         "path": list(view.path),
         "branches": facts.branches,
-        "mtu_bytes": facts.mtu,
+        "mtu": None if facts.mtu is None else _mtu(facts.mtu),
         "loss": loss_json(view.tally.window.loss),
         "changes": [_change(each) for each in facts.history],
         "trace": None,
@@ -114,6 +115,15 @@ def _detail(view: View) -> dict[str, object]:
         name = view.target.name
         form["trace"] = trace_json(view.trace, view.infos, target=name, path=view.path)
     return form
+
+
+def _mtu(mtu: PathMtu) -> dict[str, object]:
+    return {
+        "bytes": mtu.size,
+        "limited_by": mtu.limited_by,
+        "black_hole": mtu.black_hole,
+        "local": mtu.local,
+    }
 
 
 def _change(change: PathChange | AsPathChange) -> dict[str, object]:

@@ -1,0 +1,94 @@
+"""The daemon knows its paths: changes, branches and path MTU, against a world that we change."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.conftest import LabFactory
+from tests.daemon import running
+
+QUIET = "enrichment: {rdns: false, asn: {source: none}}\n"
+
+
+@pytest.mark.parametrize("protocol", ["icmp", "udp"])
+def test_changed_route_is_confirmed_within_seconds(lab_factory: LabFactory, protocol: str) -> None:
+    """A router is replaced: the cycle that sees it is confirmed at once, and counted once."""
+    lab = lab_factory("troubled")
+    config = QUIET + (
+        f"defaults: {{interval: 3s, timeout: 1s, probes: 3, protocol: {protocol}}}\n"
+        "targets: [{name: lossy, host: 192.0.2.3}]\n"
+    )
+    lab.set_hop("leaky", loss=0)
+    with running(lab, config) as daemon:
+        daemon.until_traced(6, "lossy")
+        lab.set_target("lossy", path=["home", "gw", "core2", "edge"])
+        changed = time.time()
+        scrape = daemon.until(lambda s: s.value("ftr_path_changes_total", target="lossy") == 1)
+        at = scrape.value("ftr_path_last_change_timestamp_seconds", target="lossy")
+        assert at - changed < 3 + 5
+        seen = next(line for line in daemon.log if line["event"] == "path.changed")
+        assert "203.0.113.2 instead of 203.0.113.21" in seen["change"]
+        scrape = daemon.until_traced(10, "lossy")
+        assert scrape.value("ftr_path_changes_total", target="lossy") == 1
+        changes = daemon.api("lossy")["families"][0]["changes"]
+        assert [change["kind"] for change in changes] == ["path"]
+
+
+def test_trouble_is_no_change(lab_factory: LabFactory) -> None:
+    """Loss, rate limits, silence, balancing and a destination that goes away and comes back."""
+    lab = lab_factory("troubled")
+    hosts = {"plain": 1, "balanced": 2, "lossy": 3, "limited": 4, "fenced": 5, "dark": 6}
+    config = QUIET + "defaults: {interval: 1s, timeout: 300ms, probes: 1, flows: 4}\ntargets:\n"
+    for name, number in hosts.items():
+        config += f"  - {{name: {name}, host: 192.0.2.{number}}}\n"
+        config += f"  - {{name: {name}-udp, host: 192.0.2.{number}, protocol: udp}}\n"
+    with running(lab, config) as daemon:
+        daemon.until_traced(10, *hosts, seconds=60)
+        lab.set_target("plain", icmp="silent", udp="silent")
+        daemon.until_traced(18, *hosts, seconds=60)
+        lab.set_target("plain", icmp="reply", udp="unreachable")
+        scrape = daemon.until_traced(28, *hosts, seconds=60)
+    changes = {tuple(sorted(k)): v for k, v in scrape.all("ftr_path_changes_total").items() if v}
+    assert changes == {}
+    assert scrape.value("ftr_path_branches", target="balanced") == 2
+
+
+def test_branches_are_counted(lab_factory: LabFactory) -> None:
+    """With flows enough the daemon finds all four branches in a few cycles, and no more."""
+    lab = lab_factory("diamonds")
+    config = QUIET + (
+        "defaults: {interval: 2s, timeout: 300ms, probes: 1, flows: 32}\n"
+        "targets: [{name: four, host: 192.0.2.4}, {name: single, host: 192.0.2.1}]\n"
+    )
+    with running(lab, config) as daemon:
+        daemon.until(lambda s: s.all("ftr_path_branches", target="four") != {})
+        scrape = daemon.until(lambda s: s.value("ftr_path_branches", target="four") == 4)
+        scrape = daemon.until_traced(6, "four", "single")
+        assert scrape.value("ftr_path_branches", target="four") == 4
+        assert scrape.value("ftr_path_branches", target="single") == 1
+        assert sum(scrape.all("ftr_path_changes_total").values()) == 0
+
+
+def test_path_mtu_is_found_and_followed(lab_factory: LabFactory) -> None:
+    """1500 where all fits, 1400 behind a tunnel and behind a black hole; growth is found too."""
+    lab = lab_factory("mtu")
+    config = QUIET + (
+        "defaults: {interval: 4s, timeout: 500ms, probes: 1, mtu: true}\n"
+        "targets: [{name: plain, host: 192.0.2.1}, {name: tunnelled, host: 192.0.2.2},"
+        " {name: hidden, host: 192.0.2.3}]\n"
+    )
+    expected = {"plain": 1500, "tunnelled": 1400, "hidden": 1400}
+    with running(lab, config) as daemon:
+        for target, size in expected.items():
+            daemon.until(
+                lambda s, t=target, n=size: (
+                    set(s.all("ftr_path_mtu_bytes", target=t).values()) == {n}
+                )
+            )
+        hidden = daemon.api("hidden")["families"][0]["mtu"]
+        assert hidden["black_hole"]
+        assert daemon.api("tunnelled")["families"][0]["mtu"]["limited_by"] == "203.0.113.1"
+        lab.set_hop("tunnel", mtu=1300)
+        daemon.until(lambda s: s.value("ftr_path_mtu_bytes", target="tunnelled") == 1300)
