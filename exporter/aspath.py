@@ -154,6 +154,7 @@ class AsWatch:
             self._streak = 0
             return None
         self._settled = ()
+        self._forget_others(hops)
         if not any(step.origins for step in self._steps) or agree(self._steps, steps):
             self._learn(steps)
             return None
@@ -214,11 +215,10 @@ class AsWatch:
             known = self._origins[address] = known | {info.asn}
         return known
 
-    def forget_others(self, addresses: frozenset[str]) -> None:
-        """Keep the origins of these addresses only."""
-        if len(self._origins) > len(addresses):
-            kept = {each: found for each, found in self._origins.items() if each in addresses}
-            self._origins = kept
+    def _forget_others(self, hops: Sequence[Sequence[str]]) -> None:
+        """Only addresses of the path matter."""
+        kept = {address for addresses in hops for address in addresses}
+        self._origins = {each: found for each, found in self._origins.items() if each in kept}
 
     # -- to be kept ---------------------------------------------------------------------------
 

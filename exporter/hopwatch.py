@@ -12,39 +12,30 @@ traceroute", 2007), which asks how likely branches stay unseen, put to another u
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from enum import StrEnum
 
 from exporter.comers import Comers
-from exporter.saved import items, number, text, whole
+from exporter.rivals import Rivals
+from exporter.saved import items, text, whole
+from exporter.verdict import Balancing
 
 ADDRESSES = 64
 """How many addresses are known of one TTL at most."""
 FORGET_CYCLES = 1440
 """A branch that was not seen for so many cycles is no longer known."""
-_RIVALS = 32
 _RESTLESS_CYCLES = 100
 _LIKELY_SHOWN = 1e-6
 _STEADY = 1000
-_PLAIN, _MIXED = 1e-3, 1e-8
+_PLAIN, _MIXED = 1e-3, 1e-7
 """Which chance is too small to be one: smaller where packets are known to be spread."""
-_COUNTS = ("streak", "start", "hit", "_answers", "_cycles", "_stray", "_mixed_at", "_restless_at")
-
-
-class Balancing(StrEnum):
-    """How traffic is spread at a TTL: within one flow, between flows (or not at once), or not."""
-
-    NONE = "none"
-    PER_FLOW = "per_flow"
-    PER_PACKET = "per_packet"
+_COUNTS = ("hit", "_answers", "_cycles", "_stray", "_mixed_at", "_restless_at")
 
 
 class HopWatch:
     """The memory of one TTL, or of any other thing that a path shows one or several of.
 
     `known` maps addresses to the cycle they were last seen in; the first is shown for the path.
-    `streak` counts the cycles since `start` (a cycle; `began` in wall-clock seconds) that showed
-    `rivals` (with their number of answers) and nothing known. `hit` is the cycle in which the
-    followed flow last showed a known address. What is `tentative` may be replaced without a word.
+    `rivals` are what answers instead. `hit` is the cycle in which the followed flow last showed a
+    known address. What is `tentative` may be replaced without a word.
     """
 
     __slots__ = (
@@ -55,21 +46,15 @@ class HopWatch:
         "_mixed_at",
         "_restless_at",
         "_stray",
-        "began",
         "hit",
         "known",
         "rivals",
-        "start",
-        "streak",
         "tentative",
     )
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
-        self.rivals: dict[str, int] = {}
-        self.streak = 0
-        self.start = 0
-        self.began = 0.0
+        self.rivals = Rivals()
         self.hit = 0
         self.tentative = False
         self._comers = Comers()
@@ -115,10 +100,10 @@ class HopWatch:
             else:
                 self._comers.notice(address, cycle, own=False)
         if is_back:
-            self.streak, self.rivals = 0, {}
+            self.rivals.clear()
             self._count_steady(hits)
         elif answers:
-            self._lengthen_streak(answers, cycle, now)
+            self.rivals.see(answers, cycle, now)
         self._tidy(cycle)
         return before != self._outline(cycle)
 
@@ -131,12 +116,12 @@ class HopWatch:
 
         `mixed` says that packets of the followed flow are spread, here or elsewhere on the path.
         """
-        if self.streak < confirm:
+        if self.rivals.streak < confirm:
             return False
-        known, new = len(self.known), max(len(self.rivals), self._comers.own())
-        before, since = self._answers, sum(self.rivals.values())
+        known, new = len(self.known), max(len(self.rivals.answers), self._comers.own())
+        before, since = self._answers, self.rivals.number
         if not mixed and _is_recent(self._restless_at, cycle):
-            before, since = self._cycles, self.streak
+            before, since = self._cycles, self.rivals.streak
         chance: float = (known / (known + new)) ** before * (new / (known + new)) ** since
         return chance < (_MIXED if mixed else _PLAIN)
 
@@ -144,57 +129,59 @@ class HopWatch:
         """Whether this cycle showed what a few more would settle: a change, or nothing."""
         if self.is_mixed(cycle):
             return False
-        return self.streak < 2 * confirm if self.streak else self._comers.is_one_out(cycle)
+        streak = self.rivals.streak
+        return streak < 2 * confirm if streak else self._comers.is_one_out(cycle)
 
     def turn(self, cycle: int, *, sure: bool) -> None:
         """Know the rivals instead; where it is not `sure` that the rest is gone, beside it."""
         rest = {} if sure or not _is_recent(self._restless_at, cycle) else self.known
-        self.known = {**dict.fromkeys(self.rivals, cycle), **rest}
-        self._answers = sum(self.rivals.values()) - len(self.rivals)
-        self._cycles = self.streak - 1
-        for address in self.rivals:
+        rivals = self.rivals.answers
+        self.known = {**dict.fromkeys(rivals, cycle), **rest}
+        self._answers = self.rivals.number - len(rivals)
+        self._cycles = self.rivals.streak - 1
+        for address in rivals:
             self._comers.forget(address)
         self._stray, self._latest, self.hit, self.tentative = 0, "", cycle, False
-        self.streak, self.rivals = 0, {}
+        self.rivals.clear()
 
     def join(self, answers: Collection[str], cycle: int) -> None:
         """Know these too: another flow's way through the same balancer."""
         for address in answers:
             self._learn(address, cycle)
         self.hit = cycle
-        self.streak, self.rivals = 0, {}
+        self.rivals.clear()
 
     # -- to be kept ---------------------------------------------------------------------------
 
     def state(self) -> list[object]:
         """All that is remembered, fit for JSON."""
         counts = [getattr(self, name) for name in _COUNTS]
-        known, rivals = list(self.known.items()), list(self.rivals.items())
-        comers = self._comers.state()
-        return [known, rivals, comers, counts, self.began, self.tentative, self._latest]
+        known, rivals, comers = list(self.known.items()), self.rivals.state(), self._comers.state()
+        return [known, rivals, comers, counts, self.tentative, self._latest]
 
     @classmethod
     def restored(cls, state: object) -> HopWatch:
         """What `state` gave; raises `TypeError` or `ValueError` where it is not."""
-        known, rivals, comers, counts, began, tentative, latest = items(state)
+        known, rivals, comers, counts, tentative, latest = items(state)
         watch = cls()
         watch.known = {text(address): whole(seen) for address, seen in items(known)[:ADDRESSES]}
-        watch.rivals = {text(address): whole(n) for address, n in items(rivals)[:_RIVALS]}
+        watch.rivals = Rivals.restored(rivals)
         watch._comers = Comers.restored(comers)
         for name, count in zip(_COUNTS, items(counts), strict=True):
             setattr(watch, name, whole(count))
-        watch.began, watch.tentative, watch._latest = number(began), bool(tentative), text(latest)
-        if watch.streak and not (watch.rivals and watch.known):
-            raise ValueError("a streak of nothing")
+        watch.tentative, watch._latest = bool(tentative), text(latest)
+        if watch.rivals.streak and not watch.known:
+            raise ValueError("a streak instead of nothing")
         return watch
 
     # -- one cycle ----------------------------------------------------------------------------
 
     def _outline(self, cycle: int) -> tuple[object, ...]:
-        return len(self.known), self.primary, len(self._comers), self.streak, self.balancing(cycle)
+        streak = self.rivals.streak
+        return len(self.known), self.primary, len(self._comers), streak, self.balancing(cycle)
 
     def _is_as_ever(self, answers: Sequence[str]) -> bool:
-        if len(self.known) > 1 or self._comers or self.rivals:
+        if len(self.known) > 1 or self._comers or self.rivals.streak:
             return False
         return all(address in self.known for address in answers)
 
@@ -214,7 +201,8 @@ class HopWatch:
         shown = dict.fromkeys((*answers, *sorted(elsewhere)))
         self._note_mixture(answers, cycle)
         self.known = dict.fromkeys(list(shown)[:ADDRESSES], cycle)
-        self.streak, self.rivals, self._comers = 0, {}, Comers()
+        self._comers = Comers()
+        self.rivals.clear()
         self._answers, self._cycles = len(answers) - len(set(answers)), 0
         self._stray, self._latest, self.hit, self.tentative = 0, "", cycle, False
 
@@ -263,19 +251,6 @@ class HopWatch:
             branches = list(self.known)[1:]
             del self.known[min(branches, key=self.known.__getitem__)]
         self.known[address] = cycle
-
-    def _lengthen_streak(self, answers: Sequence[str], cycle: int, now: float) -> None:
-        """One more cycle without anything known; it counts as agreeing, or as the first."""
-        fresh = set(answers)
-        balanced = len(fresh) > 1 or len(self.rivals) > 1
-        if self.streak and (balanced or not fresh.isdisjoint(self.rivals)):
-            self.streak += 1
-        else:
-            self.rivals = {}
-            self.streak, self.start, self.began = 1, cycle, now
-        for address in answers:
-            if address in self.rivals or len(self.rivals) < _RIVALS:
-                self.rivals[address] = self.rivals.get(address, 0) + 1
 
     def _tidy(self, cycle: int) -> None:
         """Forget what was not seen for long; show what is seen, where the shown one never is."""

@@ -9,11 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from exporter.hopwatch import Balancing
 from exporter.jsonform import rfc3339
 from exporter.path import Path
 
 AsPath = tuple[int, ...]
+
+
+class Balancing(StrEnum):
+    """How traffic is spread at a TTL: within one flow, between flows (or not at once), or not."""
+
+    NONE = "none"
+    PER_FLOW = "per_flow"
+    PER_PACKET = "per_packet"
 
 
 class Suspicion(StrEnum):

@@ -50,3 +50,87 @@ def test_young_watchers_do_not_err(per_packet: bool) -> None:
         for number in range(20):
             change = watcher.observe(world.cycle(), {}, float(number)).change
             assert change is None, f"world {seed}, cycle {number}: {change}"
+
+
+def fresh(world: World) -> str:
+    """A router that was never seen."""
+    return f"new{world.random.getrandbits(64)}"
+
+
+def plain(world: World) -> int:
+    """Where a router stands that answers and is alone at its TTL; not the first one."""
+    steps = enumerate(world.steps)
+    ok = [n for n, step in steps if n and len(step) == 1 and step[0] not in world.silent]
+    return world.random.choice(ok)
+
+
+def new_router(world: World) -> None:
+    """One router is replaced by another."""
+    world.steps[plain(world)] = [fresh(world)]
+
+
+def longer(world: World) -> None:
+    """One or two routers more."""
+    place = plain(world)
+    world.steps[place:place] = [[fresh(world)] for _ in range(world.random.choice((1, 2)))]
+
+
+def shorter(world: World) -> None:
+    """A router less; one is added first where few are left, for the next time."""
+    del world.steps[plain(world)]
+    if len(world.steps) < 8:
+        world.steps[1:1] = [[fresh(world)] for _ in range(3)]
+
+
+def new_way(world: World) -> None:
+    """Three routers in a row are replaced by as many or more."""
+    place = min(plain(world), len(world.steps) - 3)
+    number = world.random.choice((3, 4))
+    world.steps[place : place + 3] = [[fresh(world)] for _ in range(number)]
+
+
+def new_diamond(world: World) -> None:
+    """A balanced segment takes the place of a router."""
+    world.steps[plain(world)] = [fresh(world) for _ in range(world.random.choice((2, 4, 8)))]
+
+
+def other_diamond(world: World) -> None:
+    """A balanced segment is replaced by another one, by a router where there is none."""
+    wide = [number for number, step in enumerate(world.steps) if len(step) > 1]
+    if not wide:
+        return new_router(world)
+    place = world.random.choice(wide)
+    world.steps[place] = [fresh(world) for _ in world.steps[place]]
+    return None
+
+
+def no_diamond(world: World) -> None:
+    """A balanced segment gives way to one router."""
+    wide = [number for number, step in enumerate(world.steps) if len(step) > 1]
+    place = world.random.choice(wide) if wide else plain(world)
+    world.steps[place] = [fresh(world)]
+
+
+KINDS = (new_router, longer, shorter, new_way, new_diamond, other_diamond, no_diamond)
+
+
+@pytest.mark.parametrize("per_packet", [False, True], ids=["by flow", "by packet"])
+def test_every_change_is_found_once(per_packet: bool) -> None:
+    """200 changes of seven kinds, 20 cycles apart: each in confirm + 1 cycles, none twice."""
+    world = diamonds(7, per_packet=per_packet)
+    watcher = PathWatcher(CONFIRM)
+    number = 0
+    for _ in range(30):
+        assert watcher.observe(world.cycle(), {}, float(number)).change is None
+    for round_ in range(200):
+        kind = KINDS[round_ % len(KINDS)]
+        kind(world)
+        found = []
+        for delay in range(1, 31):
+            number += 1
+            verdict = watcher.observe(world.cycle(), {}, float(number))
+            if verdict.change is not None:
+                found.append(delay)
+        assert len(found) == 1, f"change {round_}, {kind.__name__}: found {found}"
+        assert found[0] <= CONFIRM + 1, f"change {round_}, {kind.__name__}: found {found}"
+        assert verdict.known.hops == len(world.steps) + 1
