@@ -7,11 +7,14 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 
 import structlog
 
 from exporter.enrichment.enricher import Enricher
+from exporter.history import History
 from exporter.measure import Services
+from exporter.memory import Forgetful
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.model import Family
@@ -25,7 +28,7 @@ from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
 from exporter.target import TargetMonitor
-from exporter.verdict import AsPathChange, PathChange
+from exporter.verdict import Verdict
 from exporter.view import View
 
 log = structlog.get_logger("daemon")
@@ -45,9 +48,12 @@ class Options:
 class Daemon:
     """All parts, wired; a `Source` for the server. Make it inside a running event loop."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, storage_path: str | None = None) -> None:
         self._config = config
-        self.own = OwnMetrics(lambda: self._enricher.entries())
+        self._history: History | Forgetful = Forgetful()
+        if storage_path is not None:
+            self._history = History(FilePath(storage_path), report=_report_storage)
+        self.own = OwnMetrics(lambda: self._enricher.entries(), lambda: self._history.errors)
         self._exposition = Exposition(self.own, config.limits.series_per_target)
         resolver = Resolver(config.resolver)
         self._enricher = Enricher(
@@ -66,6 +72,7 @@ class Daemon:
             publish=self._publish,
             withdraw=self._store.withdraw,
             changed=_announce_change,
+            keeper=self._history,
         )
         self._monitors = [TargetMonitor(target, services) for target in config.targets]
         self._targets = {target.name: target for target in config.targets}
@@ -167,6 +174,7 @@ class Daemon:
         self._pacer.close()
         self._store.close()
         await self._enricher.close()
+        await self._history.close()
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
@@ -176,6 +184,14 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         await task
 
 
-def _announce_change(target: Target, family: Family, change: PathChange | AsPathChange) -> None:
-    event = "path.changed" if isinstance(change, PathChange) else "path.as_changed"
-    log.info(event, target=target.name, family=family.value, change=change.words)
+def _announce_change(target: Target, family: Family, verdict: Verdict) -> None:
+    for event, change in (
+        ("path.changed", verdict.change),
+        ("path.as_changed", verdict.as_change),
+    ):
+        if change is not None:
+            log.info(event, target=target.name, family=family.value, change=change.words)
+
+
+def _report_storage(message: str) -> None:
+    log.warning("storage.state", message=message)

@@ -90,6 +90,12 @@ def daemon_parser() -> argparse.ArgumentParser:
         help="where metrics are served (default: %(default)s)",
     )
     parser.add_argument(
+        "--storage.path",
+        dest="storage_path",
+        metavar="FILE",
+        help="SQLite file that keeps path histories over a restart (default: memory only)",
+    )
+    parser.add_argument(
         "--log.level",
         dest="log_level",
         default="info",

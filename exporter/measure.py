@@ -11,7 +11,7 @@ from exporter.branches import flows_wanted
 from exporter.errors import ErrorReason, ProbeError
 from exporter.families import Resolve
 from exporter.flowset import FlowSet, Open, Wiring
-from exporter.memory import PathMemory
+from exporter.memory import Keeper, PathMemory
 from exporter.model import Family, HostInfo, Protocol, Response, Trace
 from exporter.mtuprobe import MtuProber
 from exporter.outcome import Subject, conclude, could_not_try
@@ -22,7 +22,7 @@ from exporter.sockets.base import SocketRequest
 from exporter.strategy import Plan
 from exporter.tally import Tally
 from exporter.tracer import ResponseCounts
-from exporter.verdict import AsPathChange, PathChange
+from exporter.verdict import Verdict
 from exporter.view import View
 
 _PATIENCE_SECONDS = 0.5
@@ -37,7 +37,8 @@ class Services:
 
     `info` gives what is known of an address and starts to look it up; `recorded` gets the seconds
     from the kernel's receive stamp to now; `publish` takes the outcome of a cycle; `withdraw` ends
-    what was published under a key; `changed` is told each confirmed change, once.
+    what was published under a key; `changed` is told each confirmed change, once;
+    `keeper` keeps what is known of paths over a restart.
     """
 
     resolve: Resolve
@@ -48,7 +49,8 @@ class Services:
     recorded: Callable[[float], None]
     publish: Callable[[View], None]
     withdraw: Callable[[tuple[str, Family]], None]
-    changed: Callable[[Target, Family, PathChange | AsPathChange], None]
+    changed: Callable[[Target, Family, Verdict], None]
+    keeper: Keeper
 
 
 def plan_for(module: Module) -> Plan:
@@ -84,7 +86,7 @@ class PathMonitor:
         self._backend = ""
         self._address: str | None = None
         self._seen: set[str] = set()
-        self._memory = PathMemory(target.module.confirm)
+        self._memory = PathMemory(target.name, family, target.module.confirm, services.keeper)
         self._trace: Trace | None = None
         self._infos: dict[str, HostInfo] = {}
         self._protocol = target.module.protocol
@@ -102,6 +104,7 @@ class PathMonitor:
         if address != self._address:
             self._forget_path()
             self._address = address
+            await self._memory.begin(address)
         await self._trace_until_sure(address)
         if self._mtu is not None and self._trace is not None and self._trace.reached:
             rtt = max(self._trace.destination_rtts)
@@ -140,11 +143,11 @@ class PathMonitor:
         self._seen = {address for hop in trace.hops for address in hop.addresses}
         flow = f"{self._backend} {flows.name}"
         self._infos = self._known_of(self._memory.path)
-        verdict, news = self._memory.observe(parts, self._infos, flow)
+        verdict = self._memory.observe(parts, self._infos, flow)
         self._flow_count = flows_wanted(trace, self._target.module.flows)
         self._publish(trace, confirming=plan.rounds < self._target.module.probes)
-        for change in news:
-            self._services.changed(self._target, self._family, change)
+        if verdict.change is not None or verdict.as_change is not None:
+            self._services.changed(self._target, self._family, verdict)
         return verdict.suspicious and not errors.counts
 
     def fail(self, reason: ErrorReason, message: str) -> None:
@@ -198,7 +201,6 @@ class PathMonitor:
     def _forget_path(self) -> None:
         self.close()
         self._flows = self._mtu = None
-        self._memory.start_anew()
         self._seen = set()
 
     def _on_response(self, response: Response) -> None:

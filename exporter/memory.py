@@ -1,4 +1,4 @@
-"""What is remembered of the path of one target and family: its watcher, its changes, its facts."""
+"""What is remembered of the path of one target and family, and kept over a restart."""
 
 from __future__ import annotations
 
@@ -6,24 +6,96 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import Protocol as Interface
 
-from exporter.change import PathWatcher
-from exporter.model import HostInfo, Trace
+from exporter.change import BadState, PathWatcher
+from exporter.historydb import PathKey
+from exporter.jsonform import rfc3339, trace_json
+from exporter.model import Family, HostInfo, Trace
 from exporter.mtu import PathMtu
 from exporter.path import Path
-from exporter.verdict import AsPathChange, PathChange, Verdict
+from exporter.verdict import Verdict, change_json
 from exporter.view import PathFacts
 
 _CHANGES_KEPT = 50
 
 
-class PathMemory:
-    """Feeds a watcher, and keeps what is shown of its verdicts. Counts never go back."""
+class Keeper(Interface):
+    """Where histories are kept; `History` is one. Puts never wait, questions may."""
 
-    def __init__(self, confirm: int) -> None:
+    def save(self, key: PathKey, state: str) -> None:
+        """Keep what a watcher remembers."""
+        ...
+
+    def add_change(self, key: PathKey, at: float, change: Mapping[str, object]) -> None:
+        """Keep a confirmed change."""
+        ...
+
+    def add_incident(
+        self, key: PathKey, at: float, reason: str, trace: Mapping[str, object]
+    ) -> None:
+        """Keep a trace of the time around a change or an outage."""
+        ...
+
+    async def state(self, key: PathKey) -> str | None:
+        """What was saved last."""
+        ...
+
+    async def changes(
+        self, target: str, family: Family, limit: int = 100
+    ) -> list[dict[str, object]]:
+        """Changes of a target's paths, the newest first."""
+        ...
+
+
+class Forgetful:
+    """A keeper for daemons without a store: what is known lives as long as the process."""
+
+    errors = 0
+
+    def save(self, key: PathKey, state: str) -> None:
+        """See `Keeper`."""
+
+    def add_change(self, key: PathKey, at: float, change: Mapping[str, object]) -> None:
+        """See `Keeper`."""
+
+    def add_incident(
+        self, key: PathKey, at: float, reason: str, trace: Mapping[str, object]
+    ) -> None:
+        """See `Keeper`."""
+
+    async def state(self, key: PathKey) -> str | None:
+        """See `Keeper`."""
+        return None
+
+    async def changes(
+        self, target: str, family: Family, limit: int = 100
+    ) -> list[dict[str, object]]:
+        """See `Keeper`."""
+        return []
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class PathMemory:
+    """Feeds a watcher, keeps what is shown of its verdicts, and hands both to a keeper.
+
+    Counts start at 0 and never go back; the watcher and the latest changes are those from before
+    a restart.
+    """
+
+    def __init__(self, target: str, family: Family, confirm: int, keeper: Keeper) -> None:
+        self._target = target
+        self._family = family
         self._confirm = confirm
+        self._keeper = keeper
+        self._key = PathKey(target, family, "")
         self._watcher = PathWatcher(confirm)
-        self._changes: deque[PathChange | AsPathChange] = deque(maxlen=_CHANGES_KEPT)
+        self._changes: deque[Mapping[str, object]] = deque(maxlen=_CHANGES_KEPT)
+        self._is_out = False
+        self._restored = False
         self.facts = PathFacts()
 
     @property
@@ -31,29 +103,69 @@ class PathMemory:
         """The confirmed path."""
         return self._watcher.known.path
 
-    def start_anew(self) -> None:
-        """The destination has another address: what was known of the way there is void."""
+    async def begin(self, address: str) -> None:
+        """Go on with what was known of the way to this address, if it was traced before."""
+        self._key = PathKey(self._target, self._family, address)
         self._watcher = PathWatcher(self._confirm)
+        saved = await self._keeper.state(self._key)
+        if saved is not None:
+            try:
+                self._watcher = PathWatcher.from_json(saved, self._confirm)
+            except BadState:
+                # Of another version, or damaged: the path is learnt anew, which is no change.
+                self._watcher = PathWatcher(self._confirm)
+        self._is_out = False
         self.facts = replace(self.facts, branches=None, mtu=None)
+        if not self._restored:
+            self._restored = True
+            await self._restore_changes()
+
+    async def _restore_changes(self) -> None:
+        found = await self._keeper.changes(self._target, self._family, _CHANGES_KEPT)
+        self._changes.extend(found)
+        if found:
+            latest = datetime.fromisoformat(str(found[0]["at"]))
+            self.facts = replace(
+                self.facts, changed_at=latest.timestamp(), history=tuple(self._changes)
+            )
 
     def measured(self, mtu: PathMtu | None) -> None:
         """The path MTU has been looked for."""
         self.facts = replace(self.facts, mtu=mtu)
 
-    def observe(
-        self, traces: Sequence[Trace], infos: Mapping[str, HostInfo], flow: str
-    ) -> tuple[Verdict, list[PathChange | AsPathChange]]:
-        """Take in one cycle, a trace for each flow; gives the verdict and what it confirmed."""
-        verdict = self._watcher.observe(traces[0], infos, time.time(), others=traces[1:], flow=flow)
-        news = [each for each in (verdict.change, verdict.as_change) if each is not None]
-        self._changes.extendleft(news)
-        facts = self.facts
+    def observe(self, traces: Sequence[Trace], infos: Mapping[str, HostInfo], flow: str) -> Verdict:
+        """Take in one cycle, a trace for each flow."""
+        now = time.time()
+        verdict = self._watcher.observe(traces[0], infos, now, others=traces[1:], flow=flow)
+        branches = verdict.known.branches if verdict.known.path else None
+        self.facts = replace(self.facts, branches=branches)
+        change = change_json(verdict)
+        if change is not None:
+            self._take_change(verdict, change, now)
+        if verdict.news or change is not None:
+            self._keeper.save(self._key, self._watcher.to_json())
+        reason = self._incident(verdict)
+        if reason is not None:
+            trace = trace_json(traces[0], infos, target=self._target, path=self.path)
+            self._keeper.add_incident(self._key, now, reason, trace)
+        self._is_out = verdict.outage
+        return verdict
+
+    def _take_change(self, verdict: Verdict, change: dict[str, object], now: float) -> None:
+        self._keeper.add_change(self._key, now, change)
+        self._changes.appendleft({"at": rfc3339(now), "address": self._key.address, **change})
         self.facts = replace(
-            facts,
-            changes=facts.changes + (verdict.change is not None),
-            as_changes=facts.as_changes + (verdict.as_change is not None),
-            changed_at=news[-1].at if news else facts.changed_at,
-            branches=verdict.known.branches if verdict.known.path else None,
-            history=tuple(self._changes) if news else facts.history,
+            self.facts,
+            changes=self.facts.changes + (verdict.change is not None),
+            as_changes=self.facts.as_changes + (verdict.as_change is not None),
+            changed_at=now,
+            history=tuple(self._changes),
         )
-        return verdict, news
+
+    def _incident(self, verdict: Verdict) -> str | None:
+        """Why this cycle's trace should be kept; None on an ordinary day."""
+        if verdict.change is not None or verdict.as_change is not None:
+            return "changed"
+        if verdict.outage != self._is_out:
+            return "outage" if verdict.outage else "recovered"
+        return None if verdict.suspicion is None else verdict.suspicion.value

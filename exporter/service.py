@@ -34,7 +34,7 @@ def serve(options: argparse.Namespace) -> int:
     log.info("daemon.starting", version=__version__, config=options.config_file)
     web = Options(tuple(options.listen or (":10334",)), options.telemetry_path)
     try:
-        asyncio.run(_run(config, web))
+        asyncio.run(_run(config, web, options.storage_path))
     except FtrError as error:
         log.error("daemon.failed", error=str(error))
         return 1
@@ -42,7 +42,7 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _run(config: Config, options: Options) -> None:
+async def _run(config: Config, options: Options, storage_path: str | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -51,7 +51,7 @@ async def _run(config: Config, options: Options) -> None:
         except NotImplementedError:
             # The event loops of Windows have no signal handlers of their own.
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    await Daemon(config).run(options, stop)
+    await Daemon(config, storage_path).run(options, stop)
 
 
 def _refuse_what_is_not_served(config: Config, file: str) -> None:

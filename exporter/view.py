@@ -10,7 +10,6 @@ from exporter.mtu import PathMtu
 from exporter.path import Path
 from exporter.settings import Target
 from exporter.tally import Tally
-from exporter.verdict import AsPathChange, PathChange
 
 Key = tuple[str, Family]
 
@@ -20,8 +19,8 @@ class PathFacts:
     """What is known of a path beyond its latest trace.
 
     `changes` and `as_changes` count confirmed changes since the start; `changed_at` is when the
-    latest of either was confirmed, in seconds since the epoch; `history` has the latest of them,
-    newest first. `branches` counts the parallel
+    latest of either was confirmed, in seconds since the epoch; `history` has the latest of them in
+    JSON form, newest first. `branches` counts the parallel
     paths now known, `mtu` is the path MTU; None where not known.
     """
 
@@ -30,7 +29,7 @@ class PathFacts:
     changed_at: float | None = None
     branches: int | None = None
     mtu: PathMtu | None = None
-    history: tuple[PathChange | AsPathChange, ...] = ()
+    history: tuple[Mapping[str, object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

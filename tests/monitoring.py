@@ -6,12 +6,13 @@ import asyncio
 
 from exporter.errors import ResolveError
 from exporter.measure import Services
+from exporter.memory import Forgetful
 from exporter.model import NOTHING_KNOWN, Family, FamilyChoice, HostInfo
 from exporter.pacer import Pacer
 from exporter.settings import Module, Target
 from exporter.target import TargetMonitor
 from exporter.tracer import ResponseCounts
-from exporter.verdict import AsPathChange, PathChange
+from exporter.verdict import Verdict
 from exporter.view import Key, View
 from tests.virtual import Routing, SimulatedNetwork
 
@@ -32,7 +33,7 @@ class Stage:
         self.asked: list[str] = []
         self.recorded: list[float] = []
         self.views: list[View] = []
-        self.changes: list[PathChange | AsPathChange] = []
+        self.verdicts: list[Verdict] = []
         self.withdrawn: list[Key] = []
         self.counts = ResponseCounts()
         self.services = Services(
@@ -44,7 +45,8 @@ class Stage:
             recorded=self.recorded.append,
             publish=self.views.append,
             withdraw=self.withdrawn.append,
-            changed=lambda target, family, change: self.changes.append(change),
+            changed=lambda target, family, verdict: self.verdicts.append(verdict),
+            keeper=Forgetful(),
         )
 
     def monitor(

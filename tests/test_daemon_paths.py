@@ -33,7 +33,49 @@ def test_changed_route_is_confirmed_within_seconds(lab_factory: LabFactory, prot
         scrape = daemon.until_traced(10, "lossy")
         assert scrape.value("ftr_path_changes_total", target="lossy") == 1
         changes = daemon.api("lossy")["families"][0]["changes"]
-        assert [change["kind"] for change in changes] == ["path"]
+        assert [change["new_path"][2] for change in changes] == ["203.0.113.2"]
+
+
+def test_restart_neither_forgets_nor_invents_a_change(lab_factory: LabFactory) -> None:
+    """The same route after a restart is no change; one that changed while we were down is."""
+    lab = lab_factory("troubled")
+    lab.set_hop("leaky", loss=0)
+    config = QUIET + (
+        "defaults: {interval: 2s, timeout: 1s}\ntargets: [{name: lossy, host: 192.0.2.3}]\n"
+    )
+    store = f"--storage.path={lab.shared / 'history.db'}"
+    with running(lab, config, store) as daemon:
+        daemon.until_traced(5, "lossy")
+        daemon.stop()
+    with running(lab, config, store) as daemon:
+        scrape = daemon.until_traced(3, "lossy")
+        assert scrape.value("ftr_path_changes_total", target="lossy") == 0
+        assert scrape.value("ftr_storage_errors_total") == 0
+        daemon.stop()
+    lab.set_target("lossy", path=["home", "gw", "core2", "edge"])
+    with running(lab, config, store) as daemon:
+        daemon.until(lambda s: sum(s.all("ftr_path_changes_total").values()) == 1)
+        daemon.stop()
+    with running(lab, config, store) as daemon:
+        scrape = daemon.until_traced(2, "lossy")
+        assert scrape.value("ftr_path_changes_total", target="lossy") == 0
+        assert scrape.value("ftr_path_last_change_timestamp_seconds", target="lossy") > 0
+        (change,) = daemon.api("lossy")["families"][0]["changes"]
+        assert "203.0.113.2 instead of 203.0.113.21" in change["words"]
+
+
+def test_broken_store_costs_history_only(lab_factory: LabFactory) -> None:
+    """A store that is no database is put aside, told and counted; measuring goes on."""
+    lab = lab_factory("small")
+    path = lab.shared / "history.db"
+    path.write_bytes(b"this is no database" * 1000)
+    path.chmod(0o666)
+    config = QUIET + "targets: [{name: web, host: 192.0.2.1, interval: 1s, timeout: 500ms}]\n"
+    with running(lab, config, f"--storage.path={path}") as daemon:
+        scrape = daemon.until_traced(2, "web")
+        assert scrape.value("ftr_target_reached", target="web") == 1
+        assert scrape.value("ftr_storage_errors_total") >= 1
+        assert any(line["event"] == "storage.state" for line in daemon.log)
 
 
 def test_trouble_is_no_change(lab_factory: LabFactory) -> None:
@@ -81,12 +123,15 @@ def test_path_mtu_is_found_and_followed(lab_factory: LabFactory) -> None:
     )
     expected = {"plain": 1500, "tunnelled": 1400, "hidden": 1400}
     with running(lab, config) as daemon:
-        for target, size in expected.items():
-            daemon.until(
-                lambda s, t=target, n=size: (
-                    set(s.all("ftr_path_mtu_bytes", target=t).values()) == {n}
-                )
+        daemon.until(
+            lambda scrape: (
+                expected
+                == {
+                    dict(key)["target"]: size
+                    for key, size in scrape.all("ftr_path_mtu_bytes").items()
+                }
             )
+        )
         hidden = daemon.api("hidden")["families"][0]["mtu"]
         assert hidden["black_hole"]
         assert daemon.api("tunnelled")["families"][0]["mtu"]["limited_by"] == "203.0.113.1"

@@ -30,6 +30,7 @@ LEVELS: dict[str, int] = {
     "exporter.mtuprobe": 3,
     "exporter.history": 2,
     "exporter.historydb": 2,
+    "exporter.historystore": 2,
     "exporter.branches": 1,
     "exporter.findings": 1,
     "exporter.binomial": 1,

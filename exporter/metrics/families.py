@@ -293,10 +293,14 @@ SERIES_DROPPED = _counter(
     "Hop series left out because a target had more than limits.series_per_target, counted anew "
     "whenever a cycle is shown.",
 )
+STORAGE_ERRORS = _counter(
+    "ftr_storage_errors_total",
+    "Failures of the store of path histories, and entries lost. Measuring goes on in memory.",
+)
 
 OWN_FAMILIES = (
     *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, TARGETS, RESPONSE_PROCESSING),
     *(RESPONSES_UNMATCHED, RESPONSES_LATE, SCHEDULER_LAG),
-    *(LOOKUPS, LOOKUP_DURATION, CACHE_ENTRIES, SERIES_DROPPED),
+    *(LOOKUPS, LOOKUP_DURATION, CACHE_ENTRIES, SERIES_DROPPED, STORAGE_ERRORS),
 )
 """What the exporter tells of itself, beside `process_*` and `python_*`."""

@@ -46,12 +46,18 @@ class OwnMetrics:
     """Takes what the daemon notes about itself, and renders it with `process_*` and `python_*`.
 
     Everything that happens for each answer costs a few additions: no lock, no object. To be used
-    from one thread. `cache_entries` is asked at each scrape, for the entries by kind of look-up;
-    `responses` is read at each scrape and may be written by whoever counts answers.
+    from one thread. At each scrape `cache_entries` is asked for the entries by kind of look-up and
+    `storage_errors` for the failures of the store; `responses` may be written by whoever counts
+    answers.
     """
 
-    def __init__(self, cache_entries: Callable[[], dict[str, int]] = dict) -> None:
+    def __init__(
+        self,
+        cache_entries: Callable[[], dict[str, int]] = dict,
+        storage_errors: Callable[[], int] = int,
+    ) -> None:
         self.cache_entries = cache_entries
+        self.storage_errors = storage_errors
         self.responses = ResponseCounts()
         self._processing = Histogram(PROCESSING_BUCKETS)
         self._lag = 0.0
@@ -138,6 +144,7 @@ class OwnMetrics:
         yield _histogram(families.LOOKUP_DURATION, _by_kind(self._lookup_durations))
         yield _gauge(families.CACHE_ENTRIES, _by_kind(self.cache_entries()))
         yield _counter(families.SERIES_DROPPED, [((), self._dropped)])
+        yield _counter(families.STORAGE_ERRORS, [((), self.storage_errors())])
 
 
 class _Lazy(Collector):

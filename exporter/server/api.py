@@ -10,7 +10,6 @@ from exporter.model import Trace
 from exporter.mtu import PathMtu
 from exporter.path import as_path
 from exporter.server.source import TargetState
-from exporter.verdict import AsPathChange, PathChange
 from exporter.view import View
 from exporter.words import errors_in_words
 
@@ -108,7 +107,7 @@ def _detail(view: View) -> dict[str, object]:
         "branches": facts.branches,
         "mtu": None if facts.mtu is None else _mtu(facts.mtu),
         "loss": loss_json(view.tally.window.loss),
-        "changes": [_change(each) for each in facts.history],
+        "changes": list(facts.history),
         "trace": None,
     }
     if view.trace is not None:
@@ -123,15 +122,4 @@ def _mtu(mtu: PathMtu) -> dict[str, object]:
         "limited_by": mtu.limited_by,
         "black_hole": mtu.black_hole,
         "local": mtu.local,
-    }
-
-
-def _change(change: PathChange | AsPathChange) -> dict[str, object]:
-    kind = "path" if isinstance(change, PathChange) else "as_path"
-    return {
-        "at": rfc3339(change.at),
-        "kind": kind,
-        "old": list(change.old),
-        "new": list(change.new),
-        "words": change.words,
     }
