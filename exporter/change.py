@@ -18,7 +18,7 @@ from dataclasses import replace
 from exporter.aspath import AsWatch
 from exporter.errors import FtrError
 from exporter.model import HostInfo, StopReason, Trace
-from exporter.pathmemory import PathMemory
+from exporter.knownpath import KnownPath
 from exporter.reach import Reach
 from exporter.saved import mapping
 from exporter.sighting import distinct_paths, sighting
@@ -44,7 +44,7 @@ class PathWatcher:
         self._confirm = max(1, confirm)
         self._observed = 0
         self._parallel = 1
-        self._memory = PathMemory(self._confirm)
+        self._path = KnownPath(self._confirm)
         self._reach = Reach()
         self._as = AsWatch()
         self._known = Knowledge()
@@ -73,9 +73,9 @@ class PathWatcher:
         if trace.stop_reason is StopReason.ERROR or not trace.hops:
             return Verdict(self._known, outage=self._reach.is_out(self._confirm))
         self._observed += 1
-        seen = sighting(trace, others, self._memory.is_known)
-        news = self._memory.see(seen, flow, now)
-        change = self._memory.change(seen, now)
+        seen = sighting(trace, others, self._path.is_known)
+        news = self._path.see(seen, flow, now)
+        change = self._path.change(seen, now)
         parallel = distinct_paths((trace, *others))
         if news or change is not None or parallel != self._parallel:
             self._parallel = parallel
@@ -86,13 +86,13 @@ class PathWatcher:
             self._known,
             change,
             as_change,
-            self._memory.suspicion(seen) or unusual,
+            self._path.suspicion(seen) or unusual,
             self._reach.is_out(self._confirm),
             news or as_change is not None or self._observed % _SAVE_CYCLES == 0,
         )
 
     def _know(self) -> None:
-        known = self._memory.knowledge()
+        known = self._path.knowledge()
         branches = max(known.branches, self._parallel)
         self._known = replace(known, branches=branches, as_path=self._as.path)
 
@@ -113,7 +113,7 @@ class PathWatcher:
         """All that is remembered, for `from_json`; at most some hundred kilobytes, usually two."""
         form = {
             "version": _VERSION,
-            "path": self._memory.state(),
+            "path": self._path.state(),
             "reach": self._reach.state(),
             "as": self._as.state(),
         }
@@ -132,7 +132,7 @@ class PathWatcher:
     def _restore(self, form: Mapping[str, object]) -> None:
         if form["version"] != _VERSION:
             raise ValueError(f"version {form['version']!r}")
-        self._memory = PathMemory.restored(form["path"], self._confirm)
+        self._path = KnownPath.restored(form["path"], self._confirm)
         self._reach = Reach.restored(form["reach"])
         self._as = AsWatch.restored(form["as"])
         self._know()

@@ -12,7 +12,7 @@ from exporter.verdict import Balancing, Difference, Knowledge, PathChange, Suspi
 _LAST_TTL = 255
 
 
-class PathMemory:
+class KnownPath:
     """What each TTL is known to show, and at which the destination answers.
 
     Silence is no evidence. Where a TTL shows something else than it is known for, all behind it may
@@ -91,7 +91,7 @@ class PathMemory:
         }
 
     @classmethod
-    def restored(cls, state: object, confirm: int) -> PathMemory:
+    def restored(cls, state: object, confirm: int) -> KnownPath:
         """What `state` gave; raises `KeyError`, `TypeError` or `ValueError` where it is not."""
         form, memory = mapping(state), cls(confirm)
         memory._cycle, memory._first = whole(form["cycle"]), whole(form["first"])
