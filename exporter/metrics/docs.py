@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from exporter.metrics.families import OWN_FAMILIES, PATH_FAMILIES, PATH_LABELS, MetricFamily
+from exporter.metrics.families import PATH_FAMILIES
+from exporter.metrics.family import PATH_LABELS, MetricFamily
+from exporter.metrics.own_families import OWN_FAMILIES
 
 _INTRODUCTION = f"""\
 # Metrics

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from exporter.metrics.families import PATH_FAMILIES, MetricFamily
+from exporter.metrics.families import PATH_FAMILIES
+from exporter.metrics.family import MetricFamily
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.render import render
 from exporter.metrics.text import path_labels

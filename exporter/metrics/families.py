@@ -1,194 +1,140 @@
-"""The table of every metric: name, type, labels, and what an operator needs to know of it.
+"""The table of every metric of paths, which `exporter.metrics.render` serves.
 
-`exporter.metrics.render` serves the metrics of paths, `exporter.metrics.own` those of the exporter
-itself. A new metric of paths is one entry here and one function there.
+A new metric is one entry here and one function there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-PATH_LABELS = ("target", "family", "protocol")
-"""On every series of a path, followed by the target's own labels."""
-
-
-class MetricType(StrEnum):
-    """The types of Prometheus that are used here."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True)
-class MetricFamily:
-    """One metric. `labels` are those beyond `PATH_LABELS`; a counter's name ends in `_total`."""
-
-    name: str
-    type: MetricType
-    help: str
-    labels: tuple[str, ...] = ()
-
-    @property
-    def base_name(self) -> str:
-        """The name in `# TYPE` and `# HELP` of OpenMetrics, which leaves out `_total`."""
-        return self.name.removesuffix("_total")
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Every name by which a reader may ask for it: its own and those of its samples."""
-        own = {self.name, self.base_name}
-        if self.type is MetricType.HISTOGRAM:
-            own |= {f"{self.name}_{suffix}" for suffix in ("bucket", "sum", "count")}
-        return frozenset(own)
-
-    def header(self, openmetrics: bool) -> bytes:
-        """The lines `# HELP` and `# TYPE`."""
-        name = self.base_name if openmetrics else self.name
-        return f"# HELP {name} {self.help}\n# TYPE {name} {self.type.value}\n".encode()
-
-
-def _counter(name: str, meaning: str, *labels: str) -> MetricFamily:
-    return MetricFamily(name, MetricType.COUNTER, meaning, labels)
-
-
-def _gauge(name: str, meaning: str, *labels: str) -> MetricFamily:
-    return MetricFamily(name, MetricType.GAUGE, meaning, labels)
-
-
-def _histogram(name: str, meaning: str, *labels: str) -> MetricFamily:
-    return MetricFamily(name, MetricType.HISTOGRAM, meaning, labels)
-
+from exporter.metrics.family import counter, gauge, histogram
 
 _HOP_ADDRESS = ("hop", "address", "asn")
 
-TARGET_INFO = _gauge(
+TARGET_INFO = gauge(
     "ftr_target_info",
     "Always 1. Names the host that is traced, the address it resolved to (empty where it did not) "
     "and the kind of socket in use (empty where none could be opened).",
     *("host", "address", "backend"),
 )
-TARGET_REACHED = _gauge(
+TARGET_REACHED = gauge(
     "ftr_target_reached",
     "1 if the destination answered in the latest cycle, else 0; also 0 if its name did not resolve "
     "or no probe could be sent (see ftr_errors_total).",
 )
-TARGET_RTT = _histogram(
+TARGET_RTT = histogram(
     "ftr_target_rtt_seconds",
     "Round-trip time to the destination, of every probe that it answered. Measured on the "
     "exporter's own schedule, not at the scrape.",
 )
-TARGET_JITTER = _gauge(
+TARGET_JITTER = gauge(
     "ftr_target_jitter_seconds",
     "How much one round trip to the destination differs from the next: the running estimate of "
     "RFC 3550 section 6.4.1 with round-trip in place of transit times, of one flow, in the order "
     "of arrival. Absent until the destination has answered twice.",
 )
-TARGET_SENT = _counter(
+TARGET_SENT = counter(
     "ftr_target_probes_sent_total",
     "Probes sent that should have reached the destination; one a round.",
 )
-TARGET_LOST = _counter(
+TARGET_LOST = counter(
     "ftr_target_probes_lost_total",
     "Of those, how many the destination left unanswered. Local errors are not among them.",
 )
-TARGET_LOSS = _gauge(
+TARGET_LOSS = gauge(
     "ftr_target_loss_ratio",
     "Share of probes that the destination left unanswered in the latest cycle, 0 to 1; absent if "
     "none was sent.",
 )
-PATH_HOPS = _gauge(
+PATH_HOPS = gauge(
     "ftr_path_hops",
     "Hops to the destination in the latest cycle; if it was not reached, the hop number of the "
     "last router that answered, 0 if none did. Absent if no probe was sent.",
 )
-PATH_INFO = _gauge(
+PATH_INFO = gauge(
     "ftr_path_info",
     "Always 1. Identity of the path and its AS numbers in order; a silent hop stands for the "
     "router it was before. Absent if no hop answered in the latest cycle.",
     *("path_id", "as_path"),
 )
-PATH_CHANGES = _counter(
+PATH_CHANGES = counter(
     "ftr_path_changes_total",
     "Confirmed changes of the path. A silent hop is none, nor is a known parallel branch, nor a "
     "change of the destination's own address.",
 )
-PATH_AS_CHANGES = _counter(
+PATH_AS_CHANGES = counter(
     "ftr_path_as_changes_total",
     "Confirmed changes of the sequence of autonomous systems on the path.",
 )
-PATH_LAST_CHANGE = _gauge(
+PATH_LAST_CHANGE = gauge(
     "ftr_path_last_change_timestamp_seconds",
     "When the latest change of path or AS path was confirmed. Absent if there was none.",
 )
-PATH_BRANCHES = _gauge(
+PATH_BRANCHES = gauge(
     "ftr_path_branches",
     "Distinct parallel paths now known, by the flows that the target is traced with. Follow more "
     "flows to see more of a load-balanced path.",
 )
-PATH_MTU = _gauge(
+PATH_MTU = gauge(
     "ftr_path_mtu_bytes",
     "Largest packet that gets through to the destination whole, IP header included. Only for "
     "targets with mtu: true that answer.",
 )
-HOP_RTT = _gauge(
+HOP_RTT = gauge(
     "ftr_hop_rtt_seconds",
     "Mean round-trip time to a hop's responder in the latest cycle.",
     *_HOP_ADDRESS,
 )
-HOP_RTT_MIN = _gauge(
+HOP_RTT_MIN = gauge(
     "ftr_hop_rtt_min_seconds",
     "Shortest round-trip time to a hop's responder in the latest cycle.",
     *_HOP_ADDRESS,
 )
-HOP_RTT_MAX = _gauge(
+HOP_RTT_MAX = gauge(
     "ftr_hop_rtt_max_seconds",
     "Longest round-trip time to a hop's responder in the latest cycle.",
     *_HOP_ADDRESS,
 )
-HOP_RTT_STDDEV = _gauge(
+HOP_RTT_STDDEV = gauge(
     "ftr_hop_rtt_stddev_seconds",
     "Standard deviation (of the population) of the round-trip times to a hop's responder in the "
     "latest cycle; 0 after a single answer.",
     *_HOP_ADDRESS,
 )
-HOP_RTT_HISTOGRAM = _histogram(
+HOP_RTT_HISTOGRAM = histogram(
     "ftr_hop_rtt_distribution_seconds",
     "Round-trip time to a hop's responder, of every probe that it answered. Only where "
     "hop_histograms is true.",
     *_HOP_ADDRESS,
 )
-HOP_REPLIES = _counter(
+HOP_REPLIES = counter(
     "ftr_hop_replies_total",
     "Answers by a hop's responder. The rate of ftr_hop_reply_seconds_total over the rate of this "
     "is the mean round-trip time over any window.",
     *_HOP_ADDRESS,
 )
-HOP_REPLY_SECONDS = _counter(
+HOP_REPLY_SECONDS = counter(
     "ftr_hop_reply_seconds_total",
     "Sum of the round-trip times of the answers by a hop's responder.",
     *_HOP_ADDRESS,
 )
-HOP_SENT = _counter(
+HOP_SENT = counter(
     "ftr_hop_probes_sent_total",
     "Probes sent to a hop, whichever router answers there.",
     "hop",
 )
-HOP_LOST = _counter(
+HOP_LOST = counter(
     "ftr_hop_probes_lost_total",
     "Probes to a hop that nothing answered. Routers limit their answers: loss at a hop that later "
     "hops do not share is no loss of traffic.",
     "hop",
 )
-HOP_LOSS = _gauge(
+HOP_LOSS = gauge(
     "ftr_hop_loss_ratio",
     "Share of probes to a hop left unanswered in the latest cycle, 0 to 1. A lost probe belongs to "
     "no address: where several routers answer at a hop, each shows the ratio of the whole hop. A "
     "silent hop shows 1 with empty address and asn.",
     *_HOP_ADDRESS,
 )
-HOP_FORWARD_LOSS = _gauge(
+HOP_FORWARD_LOSS = gauge(
     "ftr_hop_forward_loss_ratio",
     "Share of probes lost on the way to a hop, 0 to 1: loss that the hops behind it and the "
     "destination share, beyond chance with confidence 0.997, over the latest 20 cycles (more where "
@@ -199,36 +145,36 @@ HOP_FORWARD_LOSS = _gauge(
     "share, and, without a destination, routers at the end that limit their answers alike.",
     "hop",
 )
-HOP_RETURN = _gauge(
+HOP_RETURN = gauge(
     "ftr_hop_return_hops",
     "Length of the way back from a hop's responder, to be held against the hop number. Inferred: "
     "the next of 32, 64, 128 and 255 as initial TTL, less the TTL left in the latest answer, "
     "plus 1.",
     *("hop", "address"),
 )
-HOP_INFO = _gauge(
+HOP_INFO = gauge(
     "ftr_hop_info",
     "Always 1. What DNS and the routing registry say of a hop's responder (empty where unknown), "
     "and the MPLS labels in its latest answer that had any, outermost first, joined by /.",
     *(*_HOP_ADDRESS, "as_name", "prefix", "country", "hostname", "mpls"),
 )
-LINK_INFO = _gauge(
+LINK_INFO = gauge(
     "ftr_link_info",
     "Always 1. One edge of the path in the latest cycle; hop is that of the far end. Silent hops "
     "are bridged.",
     *("hop", "source", "destination"),
 )
-ERRORS = _counter(
+ERRORS = counter(
     "ftr_errors_total",
     "Local failures by reason: what kept probes from being sent. Never counted as loss.",
     "reason",
 )
-TRACES = _counter("ftr_traces_total", "Cycles that ended, those that failed among them.")
-TRACES_SKIPPED = _counter(
+TRACES = counter("ftr_traces_total", "Cycles that ended, those that failed among them.")
+TRACES_SKIPPED = counter(
     "ftr_traces_skipped_total",
     "Cycles not started since the one before still ran: the interval is too short for this path.",
 )
-TRACE_DURATION = _histogram(
+TRACE_DURATION = histogram(
     "ftr_trace_duration_seconds",
     "How long a cycle took to trace; cycles that could send no probe are left out.",
 )
@@ -244,63 +190,3 @@ PATH_FAMILIES = (
     *(ERRORS, TRACES, TRACES_SKIPPED, TRACE_DURATION),
 )
 """What is served of each target, in the order of the exposition."""
-
-BUILD_INFO = _gauge(
-    "ftr_exporter_build_info",
-    "Always 1. Versions of the exporter and of Python.",
-    *("version", "pythonversion"),
-)
-RELOAD_SUCCESSFUL = _gauge(
-    "ftr_config_last_reload_successful",
-    "1 if the configuration was loaded at the latest attempt; 0 if the one before is still in use.",
-)
-RELOAD_TIMESTAMP = _gauge(
-    "ftr_config_last_reload_success_timestamp_seconds",
-    "When the configuration in use was loaded.",
-)
-TARGETS = _gauge("ftr_targets", "Targets in the configuration in use.")
-RESPONSE_PROCESSING = _histogram(
-    "ftr_response_processing_seconds",
-    "From the kernel's receive time stamp of an answer to the moment the hop is recorded. Grows "
-    "where the exporter is short of CPU; round-trip times do not grow with it.",
-)
-RESPONSES_UNMATCHED = _counter(
-    "ftr_responses_unmatched_total",
-    "Answers that belong to no probe: duplicates, other programs' and forged ones.",
-)
-RESPONSES_LATE = _counter(
-    "ftr_responses_late_total",
-    "Answers that came when their trace had ended. Their probes count as lost: if there are many, "
-    "raise the timeout.",
-)
-SCHEDULER_LAG = _gauge(
-    "ftr_scheduler_lag_seconds",
-    "How late the latest cycle started, against the schedule.",
-)
-LOOKUPS = _counter(
-    "ftr_enrichment_lookups_total",
-    "Look-ups of names and origins, by kind and result.",
-    *("kind", "result"),
-)
-LOOKUP_DURATION = _histogram(
-    "ftr_enrichment_duration_seconds", "How long a look-up took, by kind.", "kind"
-)
-CACHE_ENTRIES = _gauge(
-    "ftr_enrichment_cache_entries", "Look-ups remembered at present, by kind.", "kind"
-)
-SERIES_DROPPED = _counter(
-    "ftr_series_dropped_total",
-    "Hop series left out because a target had more than limits.series_per_target, counted anew "
-    "whenever a cycle is shown.",
-)
-STORAGE_ERRORS = _counter(
-    "ftr_storage_errors_total",
-    "Failures of the store of path histories, and entries lost. Measuring goes on in memory.",
-)
-
-OWN_FAMILIES = (
-    *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, TARGETS, RESPONSE_PROCESSING),
-    *(RESPONSES_UNMATCHED, RESPONSES_LATE, SCHEDULER_LAG),
-    *(LOOKUPS, LOOKUP_DURATION, CACHE_ENTRIES, SERIES_DROPPED, STORAGE_ERRORS),
-)
-"""What the exporter tells of itself, beside `process_*` and `python_*`."""

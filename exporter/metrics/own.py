@@ -27,7 +27,7 @@ from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.metrics import families
-from exporter.metrics.families import MetricFamily
+from exporter.metrics.family import MetricFamily
 from exporter.metrics.text import number
 from exporter.tally import Histogram
 from exporter.tracer import ResponseCounts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from exporter.metrics import families
-from exporter.metrics.families import MetricFamily
+from exporter.metrics.family import MetricFamily
 from exporter.metrics.hops import Lines, add_hops, add_links
 from exporter.metrics.text import escape, histogram_lines, number
 from exporter.model import FamilyChoice, Trace

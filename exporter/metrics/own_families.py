@@ -1,0 +1,65 @@
+"""The table of the exporter's own metrics, which `exporter.metrics.own` serves."""
+
+from __future__ import annotations
+
+from exporter.metrics.family import counter, gauge, histogram
+
+BUILD_INFO = gauge(
+    "ftr_exporter_build_info",
+    "Always 1. Versions of the exporter and of Python.",
+    *("version", "pythonversion"),
+)
+RELOAD_SUCCESSFUL = gauge(
+    "ftr_config_last_reload_successful",
+    "1 if the configuration was loaded at the latest attempt; 0 if the one before is still in use.",
+)
+RELOAD_TIMESTAMP = gauge(
+    "ftr_config_last_reload_success_timestamp_seconds",
+    "When the configuration in use was loaded.",
+)
+TARGETS = gauge("ftr_targets", "Targets in the configuration in use.")
+RESPONSE_PROCESSING = histogram(
+    "ftr_response_processing_seconds",
+    "From the kernel's receive time stamp of an answer to the moment the hop is recorded. Grows "
+    "where the exporter is short of CPU; round-trip times do not grow with it.",
+)
+RESPONSES_UNMATCHED = counter(
+    "ftr_responses_unmatched_total",
+    "Answers that belong to no probe: duplicates, other programs' and forged ones.",
+)
+RESPONSES_LATE = counter(
+    "ftr_responses_late_total",
+    "Answers that came when their trace had ended. Their probes count as lost: if there are many, "
+    "raise the timeout.",
+)
+SCHEDULER_LAG = gauge(
+    "ftr_scheduler_lag_seconds",
+    "How late the latest cycle started, against the schedule.",
+)
+LOOKUPS = counter(
+    "ftr_enrichment_lookups_total",
+    "Look-ups of names and origins, by kind and result.",
+    *("kind", "result"),
+)
+LOOKUP_DURATION = histogram(
+    "ftr_enrichment_duration_seconds", "How long a look-up took, by kind.", "kind"
+)
+CACHE_ENTRIES = gauge(
+    "ftr_enrichment_cache_entries", "Look-ups remembered at present, by kind.", "kind"
+)
+SERIES_DROPPED = counter(
+    "ftr_series_dropped_total",
+    "Hop series left out because a target had more than limits.series_per_target, counted anew "
+    "whenever a cycle is shown.",
+)
+STORAGE_ERRORS = counter(
+    "ftr_storage_errors_total",
+    "Failures of the store of path histories, and entries lost. Measuring goes on in memory.",
+)
+
+OWN_FAMILIES = (
+    *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, TARGETS, RESPONSE_PROCESSING),
+    *(RESPONSES_UNMATCHED, RESPONSES_LATE, SCHEDULER_LAG),
+    *(LOOKUPS, LOOKUP_DURATION, CACHE_ENTRIES, SERIES_DROPPED, STORAGE_ERRORS),
+)
+"""What the exporter tells of itself, beside `process_*` and `python_*`."""
