@@ -10,8 +10,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.families import OWN_FAMILIES, PATH_FAMILIES, MetricType
+from exporter.metrics.families import PATH_FAMILIES
+from exporter.metrics.family import MetricType
 from exporter.metrics.own import OwnMetrics
+from exporter.metrics.own_families import OWN_FAMILIES
 from exporter.model import Family, Protocol
 from exporter.settings import Target
 from exporter.view import View

@@ -11,15 +11,9 @@ import pytest
 
 from exporter.config.values import RESERVED_LABELS
 from exporter.metrics.docs import markdown
-from exporter.metrics.families import (
-    OWN_FAMILIES,
-    PATH_FAMILIES,
-    PATH_LABELS,
-    TARGET_RTT,
-    TARGET_SENT,
-    MetricFamily,
-    MetricType,
-)
+from exporter.metrics.families import PATH_FAMILIES, TARGET_RTT, TARGET_SENT
+from exporter.metrics.family import PATH_LABELS, MetricFamily, MetricType
+from exporter.metrics.own_families import OWN_FAMILIES
 
 ALL = (*PATH_FAMILIES, *OWN_FAMILIES)
 ROOT = Path(__file__).parent.parent

@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from exporter import __version__
-from exporter.metrics.families import OWN_FAMILIES
 from exporter.metrics.own import LOOKUP_BUCKETS, PROCESSING_BUCKETS, OwnMetrics
+from exporter.metrics.own_families import OWN_FAMILIES
 from tests.measured import names_in, openmetrics_families, values
 
 

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.metrics.families import OWN_FAMILIES, PATH_FAMILIES
+from exporter.metrics.families import PATH_FAMILIES
+from exporter.metrics.own_families import OWN_FAMILIES
 from tests.conftest import LabFactory
 from tests.daemon import running
 from tests.lab.lab import Lab

@@ -26,7 +26,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 
 from exporter import __version__
-from exporter.metrics import families
+from exporter.metrics import own_families as families
 from exporter.metrics.family import MetricFamily
 from exporter.metrics.text import number
 from exporter.tally import Histogram
