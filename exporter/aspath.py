@@ -13,7 +13,7 @@ changed, not the path.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from exporter.model import NOTHING_KNOWN, HostInfo
 from exporter.saved import items, mapping, text, whole
@@ -38,23 +38,36 @@ def flat(steps: Sequence[Step]) -> tuple[int, ...]:
     return tuple(min(origins) for origins in _runs([each for each in _even(steps) if each]))
 
 
-def agree(one: Sequence[Step], other: Sequence[Step]) -> bool:
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The steps of a path; what follows them is not known where they are `open`."""
+
+    steps: tuple[Step, ...] = ()
+    open: bool = True
+
+    def is_told(self) -> bool:
+        """Whether any AS is known."""
+        return any(step.origins for step in self.steps)
+
+
+def agree(one: Steps, other: Steps) -> bool:
     """Whether both can be the same AS path."""
-    return _agree(_even(one), _even(other))
+    return _agree(_even(one.steps), _even(other.steps), one.open, other.open)
 
 
-def is_foreign_address(old: Sequence[Step], new: Sequence[Step]) -> bool:
+def is_foreign_address(one: Steps, other: Steps) -> bool:
     """Whether all that differs are single addresses at AS borders, each between unchanged hops.
 
     There, one of the two addresses has the AS of a neighbour, and the other an AS of its own.
     """
+    old, new = one.steps, other.steps
     if len(old) != len(new):
         return False
     before, after = _even(old), _even(new)
     for index in range(1, len(old) - 1):
         if _is_swapped(old, new, index) and _is_odd(old, new, index):
             before[index] = after[index] = NONE
-    return _agree(before, after)
+    return _agree(before, after, one.open, other.open)
 
 
 def _is_swapped(old: Sequence[Step], new: Sequence[Step], index: int) -> bool:
@@ -80,15 +93,21 @@ def _even(steps: Sequence[Step]) -> list[Origins]:
     return even
 
 
-def _agree(one: Sequence[Origins], other: Sequence[Origins]) -> bool:
-    """Walk both at once: whether the ends can be reached together."""
+def _agree(
+    one: Sequence[Origins], other: Sequence[Origins], one_open: bool, other_open: bool
+) -> bool:
+    """Walk both at once: whether the ends can be reached together, or the end of an open one."""
     rows, columns = _runs(one), _runs(other)
     found, places = {(0, 0)}, [(0, 0)]
     while places:
         fresh = _next(rows, columns, *places.pop()) - found
         found |= fresh
         places += fresh
-    return (len(rows), len(columns)) in found
+    return any(
+        (row == len(rows) or other_open) and (column == len(columns) or one_open)
+        for row, column in found
+        if row == len(rows) or column == len(columns)
+    )
 
 
 def _next(
@@ -129,11 +148,11 @@ class AsWatch:
     __slots__ = ("_candidate", "_origins", "_settled", "_steps", "_streak", "path")
 
     def __init__(self) -> None:
-        self._steps: tuple[Step, ...] = ()
+        self._steps = Steps()
         self._origins: dict[str, Origins] = {}
         self._candidate: tuple[int, ...] = ()
         self._streak = 0
-        self._settled: tuple[Step, ...] = ()
+        self._settled: Steps | None = None
         self.path: tuple[int, ...] = ()
 
     def see(
@@ -143,19 +162,21 @@ class AsWatch:
         confirm: int,
         *,
         turned: bool,
+        complete: bool = True,
     ) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         """Take in the confirmed path: all addresses of each TTL, and what is known of them.
 
         `turned` says that a change of path was confirmed right now: then the AS path needs no
-        confirmation of its own. Gives (old, new) where the AS path has changed.
+        confirmation of its own. `complete` says that the path is known up to the destination.
+        Gives (old, new) where the AS path has changed.
         """
-        steps = tuple(self._step(addresses, infos) for addresses in hops)
+        steps = Steps(tuple(self._step(each, infos) for each in hops), not complete)
         if steps == self._settled:
             self._streak = 0
             return None
-        self._settled = ()
+        self._settled = None
         self._forget_others(hops)
-        if not any(step.origins for step in self._steps) or agree(self._steps, steps):
+        if not (self._steps.is_told() and steps.is_told()) or agree(self._steps, steps):
             self._learn(steps)
             return None
         if is_foreign_address(self._steps, steps):
@@ -164,9 +185,9 @@ class AsWatch:
         return self._change(steps, confirm, turned=turned)
 
     def _change(
-        self, steps: tuple[Step, ...], confirm: int, *, turned: bool
+        self, steps: Steps, confirm: int, *, turned: bool
     ) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-        old, new = self.path, flat(steps)
+        old, new = self.path, flat(steps.steps)
         self._streak = self._streak + 1 if new == self._candidate else 1
         self._candidate = new
         if not turned and self._streak < confirm:
@@ -176,27 +197,27 @@ class AsWatch:
         self._adopt(steps)
         return old, new
 
-    def _adopt(self, steps: tuple[Step, ...]) -> None:
-        self._steps, self.path = steps, flat(steps)
+    def _adopt(self, steps: Steps) -> None:
+        self._steps, self.path = steps, flat(steps.steps)
 
-    def _learn(self, steps: tuple[Step, ...]) -> None:
+    def _learn(self, steps: Steps) -> None:
         """Nothing contradicts. Keep what says more: a look-up may only be missing for now."""
         self._streak, self._settled = 0, steps
-        if all(step.origins for step in steps) or _contains(flat(steps), self.path):
+        is_whole = not steps.open and all(step.origins for step in steps.steps)
+        if is_whole or _contains(flat(steps.steps), self.path):
             self._adopt(steps)
 
-    def _learn_but_for_foreign(self, steps: tuple[Step, ...]) -> None:
+    def _learn_but_for_foreign(self, new: Steps) -> None:
         """Keep the origins that the neighbours share, also for the address that has others."""
         self._streak = 0
-        kept = list(steps)
+        before, steps = self._steps.steps, list(new.steps)
         for index in range(1, len(steps) - 1):
             near = steps[index - 1].origins | steps[index + 1].origins
-            was = self._steps[index].origins
-            address = steps[index].address
-            if address and _is_swapped(self._steps, steps, index) and was & near:
-                kept[index] = replace(steps[index], origins=was)
+            address, was = steps[index].address, before[index].origins
+            if address and _is_swapped(before, new.steps, index) and was & near:
+                steps[index] = Step(address, was)
                 self._origins[address] = self._origins.get(address, NONE) | was
-        self._adopt(tuple(kept))
+        self._adopt(Steps(tuple(steps), new.open))
 
     def _step(self, addresses: Sequence[str], infos: Mapping[str, HostInfo]) -> Step:
         if not addresses:
@@ -225,7 +246,8 @@ class AsWatch:
     def state(self) -> dict[str, object]:
         """All that is remembered, fit for JSON."""
         return {
-            "steps": [[step.address, sorted(step.origins)] for step in self._steps],
+            "steps": [[step.address, sorted(step.origins)] for step in self._steps.steps],
+            "open": self._steps.open,
             "origins": {address: sorted(found) for address, found in self._origins.items()},
             "candidate": list(self._candidate),
             "streak": self._streak,
@@ -236,13 +258,11 @@ class AsWatch:
         """What `state` gave; raises `KeyError`, `TypeError` or `ValueError` where it is not."""
         form = mapping(state)
         watch = cls()
-        steps = items(form["steps"])[:_STEPS]
-        watch._adopt(
-            tuple(
-                Step(None if address is None else text(address), _numbers(found))
-                for address, found in steps
-            )
+        steps = tuple(
+            Step(None if address is None else text(address), _numbers(found))
+            for address, found in items(form["steps"])[:_STEPS]
         )
+        watch._adopt(Steps(steps, bool(form["open"])))
         watch._origins = {
             text(address): _numbers(found) for address, found in mapping(form["origins"]).items()
         }

@@ -17,8 +17,8 @@ from dataclasses import replace
 
 from exporter.aspath import AsWatch
 from exporter.errors import FtrError
-from exporter.model import HostInfo, StopReason, Trace
 from exporter.knownpath import KnownPath
+from exporter.model import HostInfo, StopReason, Trace
 from exporter.reach import Reach
 from exporter.saved import mapping
 from exporter.sighting import distinct_paths, sighting
@@ -94,6 +94,8 @@ class PathWatcher:
     def _know(self) -> None:
         known = self._path.knowledge()
         branches = max(known.branches, self._parallel)
+        if known.first_ttl != self._known.first_ttl:
+            self._as = AsWatch()
         self._known = replace(known, branches=branches, as_path=self._as.path)
 
     def _see_origins(
@@ -102,7 +104,8 @@ class PathWatcher:
         known = self._known
         ttls = range(known.first_ttl, known.first_ttl + len(known.path))
         hops = [known.addresses.get(ttl, ()) for ttl in ttls]
-        changed = self._as.see(hops, origins, self._confirm, turned=turned)
+        complete = known.hops is not None
+        changed = self._as.see(hops, origins, self._confirm, turned=turned, complete=complete)
         if self._as.path != known.as_path:
             self._known = replace(known, as_path=self._as.path)
         return None if changed is None else AsPathChange(now, *changed)
@@ -134,5 +137,6 @@ class PathWatcher:
             raise ValueError(f"version {form['version']!r}")
         self._path = KnownPath.restored(form["path"], self._confirm)
         self._reach = Reach.restored(form["reach"])
+        self._known = self._path.knowledge()
         self._as = AsWatch.restored(form["as"])
         self._know()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from exporter.saved import items, text, whole
 
 _COMERS = 32
@@ -38,6 +40,9 @@ class Comers:
 
     def __len__(self) -> int:
         return len(self._comers)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._comers)
 
     def notice(self, address: str, cycle: int, *, own: bool) -> None:
         """It was seen: by the followed flow (`own`), or by another one beside it."""

@@ -11,7 +11,7 @@ traceroute", 2007), which asks how likely branches stay unseen, put to another u
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from exporter.comers import Comers
 from exporter.rivals import Rivals
@@ -69,6 +69,12 @@ class HopWatch:
     def primary(self) -> str | None:
         """The address that stands for this TTL; None where none is known."""
         return next(iter(self.known), None)
+
+    def addresses(self) -> Iterator[str]:
+        """All that are remembered, known or not."""
+        yield from self.known
+        yield from self.rivals.addresses()
+        yield from self._comers
 
     def balancing(self, cycle: int) -> Balancing:
         """How traffic is spread here, as of this cycle."""
@@ -135,7 +141,8 @@ class HopWatch:
     def turn(self, cycle: int, *, sure: bool) -> None:
         """Know the rivals instead; where it is not `sure` that the rest is gone, beside it."""
         rest = {} if sure or not _is_recent(self._restless_at, cycle) else self.known
-        rivals = self.rivals.answers
+        answers = self.rivals.answers
+        rivals = sorted(answers, key=answers.__getitem__, reverse=True)
         self.known = {**dict.fromkeys(rivals, cycle), **rest}
         self._answers = self.rivals.number - len(rivals)
         self._cycles = self.rivals.streak - 1
@@ -258,7 +265,8 @@ class HopWatch:
             self._comers.forget_old(cycle)
         many = len(self.known)
         if many > 1 and (1 - 1 / many) ** self._stray < _LIKELY_SHOWN:
-            self.known = {self._latest: self.known.pop(self._latest), **self.known}
+            shown = self._latest if self._latest in self.known else next(reversed(self.known))
+            self.known = {shown: self.known.pop(shown), **self.known}
             self._stray = 0
         if many > 1 and cycle % 16 == 0:
             branches = list(self.known.items())[1:]

@@ -33,9 +33,10 @@ class KnownPath:
     def see(self, seen: Sighting, flow: str, now: float) -> bool:
         """Take in a cycle; whether that was news. For `flow`, see `PathWatcher.observe`."""
         self._cycle += 1
-        news = self._follow(flow, seen) | (seen.first_ttl != self._first)
-        self._first = seen.first_ttl
-        return self._take_in(seen, now) | news
+        before = self._first
+        self._first = seen.first_ttl or before
+        news = self._follow(flow, seen)
+        return self._take_in(seen, now) | news | (self._first != before)
 
     def change(self, seen: Sighting, now: float) -> PathChange | None:
         """What this cycle confirms to have changed, and know it from now on."""
@@ -100,7 +101,7 @@ class KnownPath:
         for ttl, watch in items(form["hops"])[: _LAST_TTL + 1]:
             memory._hops[min(whole(ttl), _LAST_TTL)] = HopWatch.restored(watch)
         memory._end = HopWatch.restored(form["end"])
-        if any(not 0 < int(ttl) <= _LAST_TTL for ttl in memory._end.known):
+        if any(not 0 < int(ttl) <= _LAST_TTL for ttl in memory._end.addresses()):
             raise ValueError("the path ends nowhere")
         return memory
 

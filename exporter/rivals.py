@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from exporter.saved import items, number, text, whole
 
@@ -39,6 +39,11 @@ class Rivals:
     def number(self) -> int:
         """How many answers the streak has."""
         return sum(self.answers.values())
+
+    def addresses(self) -> Iterator[str]:
+        """All that are remembered."""
+        yield from self.answers
+        yield from self._shelf
 
     def see(self, answers: Sequence[str], cycle: int, now: float) -> None:
         """One more cycle of the row."""

@@ -15,11 +15,12 @@ Rejects = Callable[[int, str], bool]
 class Sighting:
     """The answers of one cycle by TTL, each list in the order of its rounds; silent TTLs miss.
 
-    `end` is the TTL at which the destination answered, `echoes` how often; None and 0 where it did
-    not. `elsewhere` and `ends` are what other flows of the cycle showed.
+    `first_ttl` is the nearest that was probed; None where not all probes could be sent. `end` is
+    the TTL at which the destination answered, `echoes` how often; None and 0 where it did not.
+    `elsewhere` and `ends` are what other flows of the cycle showed.
     """
 
-    first_ttl: int
+    first_ttl: int | None
     answers: Mapping[int, Sequence[str]]
     end: int | None
     echoes: int
@@ -49,7 +50,7 @@ def sighting(trace: Trace, others: Sequence[Trace], is_known: Rejects) -> Sighti
             ends.add(str(other.path_hops))
     end = trace.path_hops if trace.reached else None
     echoes = len(answers.get(end, ())) if end else 0
-    first = trace.hops[0].ttl if trace.hops else 1
+    first = trace.hops[0].ttl if trace.hops and not trace.errors else None
     return Sighting(first, answers, end, echoes, elsewhere, frozenset(ends))
 
 

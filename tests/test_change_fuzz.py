@@ -1,0 +1,212 @@
+"""Arbitrary cycles: what must hold of the verdicts whatever the network does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.change import BadState, PathWatcher
+from exporter.model import Hop, HostInfo, StopReason, Trace
+from exporter.verdict import Verdict
+from tests.pathcases import a_trace, response, traces
+
+ORIGINS = {name: HostInfo(asn=ord(name)) for name in "abcde"}
+ENDS = (StopReason.GAP, StopReason.LOOP, StopReason.UNREACHABLE, StopReason.MAX_HOPS)
+
+words = st.sampled_from(["*", "*", "a", "b", "c", "d", "e", "D", "!a", "!x"])
+rounds = st.lists(words, min_size=1, max_size=4)
+
+
+@st.composite
+def cycles(draw: st.DrawFn) -> Trace:
+    """One cycle that no network may have shown, its TTLs from 1, 2 or 3 on."""
+    first = draw(st.sampled_from([1, 1, 1, 2, 3]))
+    hops = []
+    for ttl, names in enumerate(draw(st.lists(rounds, min_size=1, max_size=6)), first):
+        answers = [response(each, ttl, number) for number, each in enumerate(names) if each != "*"]
+        hops.append(Hop(ttl, len(names), tuple(draw(st.permutations(answers)))))
+    rtts = tuple(each.rtt for hop in hops for each in hop.responses if each.reached)
+    stop = StopReason.DESTINATION if rtts else draw(st.sampled_from(ENDS))
+    if rtts:
+        end = next(hop.ttl for hop in hops if any(each.reached for each in hop.responses))
+        hops = [hop for hop in hops if hop.ttl <= end]
+    return a_trace(tuple(hops), stop, rtts)
+
+
+histories = st.lists(st.tuples(cycles(), st.lists(cycles(), max_size=1)), max_size=12)
+confirms = st.integers(1, 4)
+
+
+def run(watcher: PathWatcher, history: list[tuple[Trace, list[Trace]]]) -> list[Verdict]:
+    """The verdict on each cycle."""
+    return [
+        watcher.observe(trace, ORIGINS, float(number), others=others)
+        for number, (trace, others) in enumerate(history)
+    ]
+
+
+def shows(trace: Trace, ttl: int, addresses: tuple[str, ...]) -> bool:
+    """Whether one of these addresses answered at a TTL."""
+    return any(hop.ttl == ttl and set(hop.addresses) & set(addresses) for hop in trace.hops)
+
+
+@given(histories, confirms)
+def test_a_change_has_its_evidence(history: list[tuple[Trace, list[Trace]]], confirm: int) -> None:
+    """Since the change before, `confirm` cycles showed something of what is new; it is new."""
+    since = 0
+    for number, verdict in enumerate(run(PathWatcher(confirm), history)):
+        change = verdict.change
+        if change is None:
+            continue
+        assert (change.old, change.old_hops) != (change.new, change.new_hops)
+        shown = [trace for trace, _ in history[since : number + 1]]
+        evidence = [
+            sum(shows(trace, each.ttl, each.new) for trace in shown) for each in change.differences
+        ]
+        evidence.append(
+            sum(trace.reached and trace.path_hops == change.new_hops for trace in shown)
+        )
+        assert max(evidence) >= confirm
+        assert change.words
+        since = number + 1
+
+
+@given(histories, confirms)
+def test_what_is_known_fits_together(
+    history: list[tuple[Trace, list[Trace]]], confirm: int
+) -> None:
+    """The path consists of known addresses and ends at the destination; suspicions end."""
+    for verdict in run(PathWatcher(confirm), history):
+        known = verdict.known
+        assert len(known.path) <= 8
+        for ttl, address in enumerate(known.path, known.first_ttl):
+            addresses = known.addresses.get(ttl, ())
+            assert address == (addresses[0] if addresses else None)
+        if known.hops is not None and known.path:
+            assert known.first_ttl + len(known.path) - 1 == known.hops
+        assert known.branches >= 1
+        assert set(known.balancing) <= set(known.addresses)
+
+
+@given(histories, confirms)
+def test_order_of_answers_and_restarts_change_nothing(
+    history: list[tuple[Trace, list[Trace]]], confirm: int
+) -> None:
+    """Answers in the reverse order, a restart between any two cycles: the same verdicts."""
+    straight = run(PathWatcher(confirm), history)
+    watcher = PathWatcher(confirm)
+    for number, (trace, others) in enumerate(history):
+        watcher = PathWatcher.from_json(watcher.to_json(), confirm)
+        hops = [replace(hop, responses=hop.responses[::-1]) for hop in trace.hops]
+        verdict = watcher.observe(
+            replace(trace, hops=tuple(hops)), ORIGINS, float(number), others=others
+        )
+        known = replace(verdict.known, branches=straight[number].known.branches)
+        assert replace(verdict, known=known, news=False) == replace(straight[number], news=False)
+
+
+@given(histories, confirms, st.integers(1, 6), st.integers(1, 6))
+def test_whatever_was_before_a_change_counts_once(
+    history: list[tuple[Trace, list[Trace]]], confirm: int, before: int, after: int
+) -> None:
+    """After any history: one path for long, then another with new routers. That is one change."""
+    watcher = PathWatcher(confirm)
+    run(watcher, history)
+    for text, expected in ((f"{'p q r s t u'[: 2 * before]}", None), ("v w x y z n", 1)):
+        words = text.split()[: after if expected else before]
+        trace = traces(" ".join([*words, "D"]))[0]
+        changes = [watcher.observe(trace, {}, 0.0).change for _ in range(40)]
+        if expected is not None:
+            assert sum(change is not None for change in changes) == expected
+        assert watcher.known.path == (*words, "D")
+
+
+@given(
+    st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8, unique=True),
+    st.lists(st.integers(0, 2**27 - 1), max_size=30),
+    st.sampled_from(ENDS),
+)
+def test_silence_alone_is_no_change(path: list[str], masks: list[int], stop: StopReason) -> None:
+    """One path, any answers missing: never a change, neither of the path nor of the AS path."""
+    watcher = PathWatcher(1)
+    whole = traces(" ".join([*path, "D"]))[0]
+    origins = {name: HostInfo(asn=ord(name)) for name in path}
+    watcher.observe(whole, origins, 0.0)
+    for mask in masks:
+        hops = []
+        for hop in whole.hops:
+            bits = mask >> 3 * (hop.ttl - 1)
+            kept = [each for each in hop.responses if bits >> each.probe.round & 1]
+            hops.append(replace(hop, responses=tuple(kept)))
+        rtts = tuple(each.rtt for each in hops[-1].responses)
+        trace = a_trace(tuple(hops), StopReason.DESTINATION if rtts else stop, rtts)
+        verdict = watcher.observe(trace, origins, 0.0)
+        assert verdict.change is None
+        assert verdict.as_change is None
+        assert verdict.known.path == (*path, "D")
+
+
+def test_state_is_bounded() -> None:
+    """Each answer comes from a router that nobody has ever seen: what is remembered stays small."""
+    watcher = PathWatcher(3)
+    random = Random(1)
+    for number in range(300):
+        words = [
+            "|".join(random.choice(("*", f"2001:db8:{number}:{ttl}::{each}")) for each in range(3))
+            for ttl in range(30)
+        ]
+        watcher.observe(traces(" ".join(words))[0], {}, float(number))
+    assert len(watcher.to_json()) < 30 * 10_000
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner)
+)
+
+
+@given(st.text() | values.map(json.dumps))
+def test_any_text_as_state(text: str) -> None:
+    """What is no saved state is refused."""
+    with pytest.raises(BadState):
+        PathWatcher.from_json(text, 3)
+
+
+@given(histories, histories, st.data())
+def test_damaged_state(
+    before: list[tuple[Trace, list[Trace]]],
+    after: list[tuple[Trace, list[Trace]]],
+    data: st.DataObject,
+) -> None:
+    """A state with one value replaced by another is refused, or can be worked with."""
+    watcher = PathWatcher(2)
+    run(watcher, before)
+    form = json.loads(watcher.to_json())
+    place = form
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = data.draw(st.sampled_from(keys))
+        if not (isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans())):
+            break
+        place = place[key]
+    place[key] = data.draw(values)
+    try:
+        watcher = PathWatcher.from_json(json.dumps(form), 2)
+    except BadState:
+        return
+    run(watcher, after)
+    PathWatcher.from_json(watcher.to_json(), 2)
+
+
+def test_states_of_another_version_and_too_deep() -> None:
+    """A later version's state is refused, and so is one made to exhaust the stack."""
+    form: dict[str, Any] = json.loads(PathWatcher(3).to_json())
+    for text in (json.dumps({**form, "version": 2}), "[" * 100_000, "{}", "1" * 5000):
+        with pytest.raises(BadState, match="unusable"):
+            PathWatcher.from_json(text, 3)
