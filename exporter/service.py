@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 
@@ -51,7 +52,9 @@ async def _run(config: Config, options: Options, storage_path: str | None) -> No
         except NotImplementedError:
             # The event loops of Windows have no signal handlers of their own.
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    await Daemon(config, storage_path).run(options, stop)
+    daemon = Daemon(config, storage_path)
+    _spare_the_collector()
+    await daemon.run(options, stop)
 
 
 def _refuse_what_is_not_served(config: Config, file: str) -> None:
@@ -64,6 +67,13 @@ def _refuse_what_is_not_served(config: Config, file: str) -> None:
     faults = tuple(Fault(file, 0, key, message) for key, used in asked.items() if used)
     if faults:
         raise ConfigError(faults)
+
+
+def _spare_the_collector() -> None:
+    """What lives since the start lives on: looking through it again and again stalls the loop."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
 
 
 def _allow_many_sockets() -> None:

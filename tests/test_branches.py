@@ -56,6 +56,29 @@ def test_local_ports_are_stable_and_differ_by_flow() -> None:
     assert all(1024 < port < 65536 for port in ports)
 
 
+@pytest.mark.parametrize("protocol", [Protocol.ICMP, Protocol.UDP])
+def test_two_targets_never_share_an_echo_id_or_port(
+    lab_factory: LabFactory, protocol: Protocol
+) -> None:
+    """Both ask for the same one, as two names may by chance: each still gets its own answers."""
+    lab_factory("small")
+
+    async def test() -> None:
+        wiring = Wiring(open_probe_socket, Pacer(20_000), ResponseCounts(), lambda response: None)
+        sets = [
+            FlowSet("same", SocketRequest(address, Family.IPV4, protocol), wiring)
+            for address in ("192.0.2.1", "192.0.2.2")
+        ]
+        for flows in sets:
+            flows.open()
+        for flows, hops in zip(sets, (4, 5), strict=True):
+            states, _ = await flows.trace(Plan(rounds=1))
+            assert [hop.lost for hop in states[0].hops()] == [0] * hops
+            flows.close()
+
+    run(test())
+
+
 async def trace_all_branches(address: str, family: Family, protocol: Protocol, name: str) -> Trace:
     """Trace with as many flows as the rule asks for."""
     wiring = Wiring(open_probe_socket, Pacer(20_000), ResponseCounts(), lambda response: None)

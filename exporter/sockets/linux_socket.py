@@ -53,6 +53,9 @@ def open_socket(request: SocketRequest, protocol: int) -> socket.socket:
 
 
 def _bind(sock: socket.socket, address: str, port: int) -> None:
+    # Ping sockets start with SO_REUSEADDR, and two of them would then get one echo id: no answer
+    # would find its way to both.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     try:
         sock.bind((address, port))
     except OSError as error:
