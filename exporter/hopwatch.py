@@ -2,11 +2,7 @@
 
 An address that was never shown at a TTL is either a parallel branch or a new route. A branch
 coexists: known addresses return after it was seen. A new route replaces: for `confirm` cycles in
-which the TTL answers, nothing known returns. A balancer can bring that about by chance, so it must
-be too unlikely for one: k known and c new addresses, all of one balancer and used evenly, show h
-times a known one and then n times a new one with the chance (k/(k+c))^h (c/(k+c))^n. That is the
-stopping rule of multipath detection (Augustin, Friedman and Teixeira, "Multipath tracing with Paris
-traceroute", 2007), which asks how likely branches stay unseen, put to another use.
+which the TTL answers, nothing known returns, and that is too unlikely for chance; see `rivals`.
 """
 
 from __future__ import annotations
@@ -14,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from exporter.comers import Comers
-from exporter.rivals import Rivals
+from exporter.rivals import Rivals, Spread, is_excluded
 from exporter.saved import items, text, whole
 from exporter.verdict import Balancing
 
@@ -25,8 +21,6 @@ FORGET_CYCLES = 1440
 _RESTLESS_CYCLES = 100
 _LIKELY_SHOWN = 1e-6
 _STEADY = 1000
-_PLAIN, _MIXED = 1e-3, 1e-7
-"""Which chance is too small to be one: smaller where packets are known to be spread."""
 _COUNTS = ("hit", "_answers", "_cycles", "_stray", "_mixed_at", "_restless_at")
 
 
@@ -78,7 +72,7 @@ class HopWatch:
 
     def balancing(self, cycle: int) -> Balancing:
         """How traffic is spread here, as of this cycle."""
-        if self.is_mixed(cycle):
+        if _is_recent(self._mixed_at, cycle):
             return Balancing.PER_PACKET
         return Balancing.PER_FLOW if len(self.known) > 1 else Balancing.NONE
 
@@ -113,27 +107,30 @@ class HopWatch:
         self._tidy(cycle)
         return before != self._outline(cycle)
 
-    def is_mixed(self, cycle: int) -> bool:
-        """Whether one flow showed several addresses within a cycle of late."""
-        return _is_recent(self._mixed_at, cycle)
+    def spread(self, cycle: int) -> Spread:
+        """In what way addresses came and went here of late."""
+        if _is_recent(self._mixed_at, cycle):
+            return Spread.WITHIN_CYCLES
+        is_restless = _is_recent(self._restless_at, cycle) or len(self.rivals.answers) > 1
+        return Spread.OVER_CYCLES if is_restless else Spread.NONE
 
-    def is_replaced(self, confirm: int, cycle: int, *, mixed: bool) -> bool:
+    def is_replaced(self, confirm: int, spread: Spread) -> bool:
         """Whether what was known is gone, confirmed by so many cycles and unlikely by chance.
 
-        `mixed` says that packets of the followed flow are spread, here or elsewhere on the path.
+        `spread` is the strongest of the path. Where addresses change from cycle to cycle, but not
+        within one, the answers of a cycle are one observation.
         """
         if self.rivals.streak < confirm:
             return False
         known, new = len(self.known), max(len(self.rivals.answers), self._comers.own())
         before, since = self._answers, self.rivals.number
-        if not mixed and _is_recent(self._restless_at, cycle):
+        if spread is Spread.OVER_CYCLES:
             before, since = self._cycles, self.rivals.streak
-        chance: float = (known / (known + new)) ** before * (new / (known + new)) ** since
-        return chance < (_MIXED if mixed else _PLAIN)
+        return is_excluded(known, new, before, since, spread)
 
     def is_doubtful(self, confirm: int, cycle: int) -> bool:
         """Whether this cycle showed what a few more would settle: a change, or nothing."""
-        if self.is_mixed(cycle):
+        if _is_recent(self._mixed_at, cycle):
             return False
         streak = self.rivals.streak
         return streak < 2 * confirm if streak else self._comers.is_one_out(cycle)

@@ -163,9 +163,8 @@ class KnownPath:
         away = [watch for watch in self._watches() if watch.rivals.streak >= self._confirm]
         if not away:
             return away
-        cycle, confirm = self._cycle, self._confirm
-        mixed = any(watch.is_mixed(cycle) for watch in self._watches())
-        return [watch for watch in away if watch.is_replaced(confirm, cycle, mixed=mixed)]
+        spread = max(watch.spread(self._cycle) for watch in self._watches())
+        return [watch for watch in away if watch.is_replaced(self._confirm, spread)]
 
     # -- a change -----------------------------------------------------------------------------
 

@@ -1,14 +1,34 @@
-"""Pure: addresses that answer instead of the known ones, and how many cycles agree on them."""
+"""Pure: addresses that answer instead of the known ones, and whether that can be chance.
+
+A balancer can hide branches for a while. With k known and c new addresses, all of one balancer and
+used evenly, the chance that first b answers all come from known ones and then s answers all from
+new ones is (k/(k+c))^b (c/(k+c))^s. That is the stopping rule of multipath detection (Augustin,
+Friedman and Teixeira, "Multipath tracing with Paris traceroute", 2007), which asks how likely it is
+that branches stay unseen, put to another use.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from enum import IntEnum
 
 from exporter.saved import items, number, text, whole
 
 _RIVALS = 32
 """How many rivals at one TTL are told apart at most."""
 _COUNTS = ("streak", "start", "_shelved")
+
+
+class Spread(IntEnum):
+    """Whether a TTL shows several addresses by turns: from cycle to cycle, or even within one."""
+
+    NONE = 0
+    OVER_CYCLES = 1
+    WITHIN_CYCLES = 2
+
+
+_CHANCE = {Spread.NONE: 1e-3, Spread.OVER_CYCLES: 1e-4, Spread.WITHIN_CYCLES: 1e-7}
+"""Which chance is too small to be one."""
 
 
 class Rivals:
@@ -79,6 +99,12 @@ class Rivals:
         if rivals.streak and not rivals.answers:
             raise ValueError("a streak of nothing")
         return rivals
+
+
+def is_excluded(known: int, new: int, before: int, since: int, spread: Spread) -> bool:
+    """Whether chance is excluded, for numbers of addresses and of answers as above."""
+    chance: float = (known / (known + new)) ** before * (new / (known + new)) ** since
+    return chance < _CHANCE[spread]
 
 
 def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:

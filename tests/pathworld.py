@@ -20,9 +20,9 @@ DESTINATION = "D"
 class World:
     """`steps` has one list of parallel routers a TTL, the destination left out.
 
-    `silent` routers never answer, `limited` ones one probe in a round trip of three rounds a
-    second each: the first of a cycle, and another where the rounds are spread wide enough. `loss`
-    is the share of answers lost. `per_packet` balances by packet, else by flow: then `flow` picks.
+    `silent` routers never answer; `limited` ones answer one probe a second, which mostly is one in
+    a cycle. `loss` is the share of answers lost. `per_packet` balances by packet, else by flow:
+    then `flow` picks.
     """
 
     seed: int
@@ -34,10 +34,6 @@ class World:
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
-
-    def path(self, flow: int = 0) -> list[str]:
-        """What one flow takes where balancing is by flow, the destination included."""
-        return [*(self._pick(step, flow) for step in self.steps), DESTINATION]
 
     def cycle(self, flow: int = 0) -> Trace:
         """One cycle."""
@@ -53,22 +49,24 @@ class World:
         if len(step) == 1:
             return step[0]
         if self.per_packet:
-            return self.random.choice(step)
-        return step[Random(f"{flow} {step}").randrange(len(step))]
+            return step[int(self.random.random() * len(step))]
+        return step[hash((flow, *map(len, step))) % len(step)]
 
     def _hop(self, ttl: int, flow: int) -> Hop:
         answers = []
-        spent: set[str] = set()
+        chance = self.random.random
+        at_end = ttl > len(self.steps)
+        kind = Kind.ECHO_REPLY if at_end else Kind.TIME_EXCEEDED
+        spent = ""
         for number in range(ROUNDS):
-            at_end = ttl > len(self.steps)
             name = DESTINATION if at_end else self._pick(self.steps[ttl - 1], flow)
-            mute = name in self.silent or name in spent or self.random.random() < self.loss
-            if name in self.limited and self.random.random() < 0.8:
-                spent.add(name)
-            if not mute:
-                kind = Kind.ECHO_REPLY if at_end else Kind.TIME_EXCEEDED
-                rtt = 0.001 * ttl + self.random.random() * 0.002
-                probe = Probe(1, number, ttl)
-                answers.append(Response(probe, name, kind, rtt, 0.0, reached=at_end))
-        self.random.shuffle(answers)
+            if name in self.silent or name == spent or chance() < self.loss:
+                continue
+            if name in self.limited and chance() < 0.8:
+                spent = name
+            probe = Probe(1, number, ttl)
+            rtt = 0.001 * ttl + 0.002 * chance()
+            answers.append(Response(probe, name, kind, rtt, 0.0, reached=at_end))
+        if len(answers) > 1 and chance() < 0.2:
+            answers.reverse()
         return Hop(ttl, ROUNDS, tuple(answers))
