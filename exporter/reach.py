@@ -19,12 +19,13 @@ _UNLIKELY = 0.01
 class Reach:
     """The share of cycles in which a destination answers, and of its probes that are lost."""
 
-    __slots__ = ("_answering", "_heard", "_loss", "_lossy", "_silent")
+    __slots__ = ("_answering", "_before", "_heard", "_loss", "_lossy", "_silent")
 
     def __init__(self) -> None:
         self._heard = 0
         self._answering = 1.0
         self._loss = 0.0
+        self._before = 0.0
         self._silent = 0
         self._lossy = 0
 
@@ -35,7 +36,9 @@ class Reach:
         self._heard, self._silent = 1, 0
         self._answering += _WEIGHT * (1.0 - self._answering)
         sent, lost = trace.destination_sent, max(0, trace.destination_lost)
-        unusual = lost > 0 and self._is_unlikely(sent, lost)
+        if not 0 < self._lossy < confirm:
+            self._before = self._loss
+        unusual = lost > 0 and _is_unlikely(sent, lost, self._before)
         self._lossy = self._lossy + 1 if unusual else 0
         if sent:
             self._loss += _WEIGHT * (lost / sent - self._loss)
@@ -47,22 +50,17 @@ class Reach:
 
     def state(self) -> list[object]:
         """All that is remembered, fit for JSON."""
-        return [
-            self._heard,
-            round(self._answering, 6),
-            round(self._loss, 6),
-            self._silent,
-            self._lossy,
-        ]
+        shares = [round(each, 6) for each in (self._answering, self._loss, self._before)]
+        return [self._heard, self._silent, self._lossy, *shares]
 
     @classmethod
     def restored(cls, state: object) -> Reach:
         """What `state` gave; raises `TypeError` or `ValueError` where it cannot have."""
-        heard, answering, loss, silent, lossy = items(state)
+        heard, silent, lossy, *shares = items(state)
         reach = cls()
         reach._heard, reach._silent, reach._lossy = whole(heard), whole(silent), whole(lossy)
-        reach._answering = min(1.0, number(answering))
-        reach._loss = min(1.0, number(loss))
+        answering, loss, before = (min(1.0, number(share)) for share in shares)
+        reach._answering, reach._loss, reach._before = answering, loss, before
         return reach
 
     def _see_silence(self, confirm: int) -> Suspicion | None:
@@ -74,9 +72,10 @@ class Reach:
             self._answering -= _WEIGHT * self._answering
         return Suspicion.DESTINATION_SILENT if usual and self._silent < confirm else None
 
-    def _is_unlikely(self, sent: int, lost: int) -> bool:
-        """Whether so many or more losses are rare where loss is as usual (binomial tail)."""
-        share = min(max(self._loss, _LEAST_LOSS), 0.999)
-        fewer = range(min(lost, sent))
-        tail = 1.0 - sum(comb(sent, k) * share**k * (1.0 - share) ** (sent - k) for k in fewer)
-        return tail < _UNLIKELY
+
+def _is_unlikely(sent: int, lost: int, usual: float) -> bool:
+    """Whether so many or more losses are rare where `usual` is the loss (binomial tail)."""
+    share = min(max(usual, _LEAST_LOSS), 0.999)
+    fewer = range(min(lost, sent))
+    tail = 1.0 - sum(comb(sent, k) * share**k * (1.0 - share) ** (sent - k) for k in fewer)
+    return tail < _UNLIKELY

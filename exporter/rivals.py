@@ -27,7 +27,7 @@ class Spread(IntEnum):
     WITHIN_CYCLES = 2
 
 
-_CHANCE = {Spread.NONE: 1e-3, Spread.OVER_CYCLES: 1e-4, Spread.WITHIN_CYCLES: 1e-7}
+_CHANCE = {Spread.NONE: 2e-2, Spread.OVER_CYCLES: 1e-4, Spread.WITHIN_CYCLES: 1e-7}
 """Which chance is too small to be one."""
 
 

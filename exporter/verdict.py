@@ -42,7 +42,7 @@ class Difference:
 
     def __str__(self) -> str:
         if not self.new:
-            return f"hop {self.ttl}: {_either(self.old)} is gone"
+            return f"hop {self.ttl}: {_either(self.old)} is not seen any more"
         if not self.old:
             return f"hop {self.ttl}: {_either(self.new)} is new"
         return f"hop {self.ttl}: {_either(self.new)} instead of {_either(self.old)}"
@@ -76,11 +76,9 @@ class PathChange:
             parts.append(f"{len(self.differences) - len(parts)} more hops differ")
         if self.old_hops and self.new_hops and self.old_hops != self.new_hops:
             longer = self.new_hops > self.old_hops
-            parts.insert(0, f"{'longer' if longer else 'shorter'}: {self._lengths()} hops")
+            word = "longer" if longer else "shorter"
+            parts.insert(0, f"{word}: {self.new_hops} hops instead of {self.old_hops}")
         return "; ".join(parts)
-
-    def _lengths(self) -> str:
-        return f"{self.new_hops} instead of {self.old_hops}"
 
 
 @dataclass(frozen=True, slots=True)
