@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from exporter.comers import Comers
-from exporter.rivals import Rivals, Spread, is_excluded
+from exporter.rivals import Rivals, Spread, is_excluded, is_mixture
 from exporter.saved import items, text, whole
 from exporter.verdict import Balancing
 
@@ -128,6 +128,10 @@ class HopWatch:
             before, since = self._cycles, self.rivals.streak
         return is_excluded(known, new, before, since, spread)
 
+    def is_calm(self) -> bool:
+        """Whether nothing but known addresses is under observation."""
+        return not self.rivals.streak and not self._comers
+
     def is_doubtful(self, confirm: int, cycle: int) -> bool:
         """Whether this cycle showed what a few more would settle: a change, or nothing."""
         if _is_recent(self._mixed_at, cycle):
@@ -185,9 +189,10 @@ class HopWatch:
         return len(self.known), self.primary, len(self._comers), streak, self.balancing(cycle)
 
     def _is_as_ever(self, answers: Sequence[str]) -> bool:
-        if len(self.known) > 1 or self._comers or self.rivals.streak:
+        known = self.known
+        if len(known) > 1 or self.rivals.streak or self._comers:
             return False
-        return all(address in self.known for address in answers)
+        return not answers or (answers[0] in known and answers.count(answers[0]) == len(answers))
 
     def _count(self, answers: Sequence[str], cycle: int) -> None:
         if answers:
@@ -229,13 +234,7 @@ class HopWatch:
         return hits
 
     def _note_mixture(self, answers: Sequence[str], cycle: int) -> None:
-        """One flow showed several addresses, and not just first a known and then a new one."""
-        shown = set(answers)
-        if len(shown) < 2:
-            return
-        first, last = answers[0], answers[-1]
-        passed = answers.index(last) == answers.count(first) and len(shown) == 2
-        if not (passed and first in self.known and last not in self.known):
+        if is_mixture(answers, self.known):
             self._mixed_at = self._restless_at = cycle
 
     def _welcome(self, cycle: int) -> None:

@@ -19,7 +19,16 @@ class KnownPath:
     be elsewhere too: what is heard there for the first time is not learnt before that is settled.
     """
 
-    __slots__ = ("_confirm", "_cycle", "_end", "_first", "_flow", "_foreign", "_hops")
+    __slots__ = (
+        "_confirm",
+        "_cycle",
+        "_end",
+        "_first",
+        "_flow",
+        "_foreign",
+        "_hops",
+        "_is_doubtful",
+    )
 
     def __init__(self, confirm: int) -> None:
         self._confirm = confirm
@@ -29,6 +38,7 @@ class KnownPath:
         self._foreign: set[int] = set()
         self._hops: dict[int, HopWatch] = {}
         self._end = HopWatch()
+        self._is_doubtful = False
 
     def see(self, seen: Sighting, flow: str, now: float) -> bool:
         """Take in a cycle; whether that was news. For `flow`, see `PathWatcher.observe`."""
@@ -45,12 +55,9 @@ class KnownPath:
 
     def suspicion(self, seen: Sighting) -> Suspicion | None:
         """Whether this cycle showed a path that more cycles should confirm or refute."""
-        confirm, cycle = self._confirm, self._cycle
-        if seen.end is not None and self._end.is_doubtful(confirm, cycle):
+        if seen.end is not None and self._end.is_doubtful(self._confirm, self._cycle):
             return Suspicion.NEW_LENGTH
-        if any(self._hops[ttl].is_doubtful(confirm, cycle) for ttl in seen.answers):
-            return Suspicion.NEW_ADDRESS
-        return None
+        return Suspicion.NEW_ADDRESS if self._is_doubtful else None
 
     def is_known(self, ttl: int, address: str) -> bool:
         """Whether this router is known to stand there.
@@ -128,22 +135,34 @@ class KnownPath:
 
     def _take_in(self, seen: Sighting, now: float) -> bool:
         """Every TTL learns, the nearest first; what is behind a doubtful one may be elsewhere."""
-        news = False
+        news = self._is_doubtful = False
         limit = _LAST_TTL
         if self._end.known:
             news = self._see_end(seen, now)
             if self._end.rivals.streak:
                 limit = min(seen.end or limit, int(self._end.primary or limit)) - 1
         for ttl in sorted(seen.answers.keys() | seen.elsewhere.keys()):
-            watch = self._hops.setdefault(ttl, HopWatch())
+            watch = self._watch(ttl)
             if ttl <= limit or watch.known:
                 answers, elsewhere = seen.answers.get(ttl, ()), seen.elsewhere.get(ttl, ())
                 news |= watch.see(answers, self._cycle, now, elsewhere)
-                if watch.rivals.streak or watch.is_doubtful(self._confirm, self._cycle):
-                    limit = min(limit, ttl)
+                if not watch.is_calm():
+                    limit = min(limit, self._doubt(ttl, watch, answers))
         if not self._end.known and limit == _LAST_TTL:
             news |= self._see_end(seen, now)
         return news
+
+    def _watch(self, ttl: int) -> HopWatch:
+        watch = self._hops.get(ttl)
+        if watch is None:
+            watch = self._hops[ttl] = HopWatch()
+        return watch
+
+    def _doubt(self, ttl: int, watch: HopWatch, answers: Sequence[str]) -> int:
+        """The TTL up to which this one leaves no doubt about the path."""
+        is_doubtful = watch.is_doubtful(self._confirm, self._cycle)
+        self._is_doubtful |= is_doubtful and bool(answers)
+        return ttl if is_doubtful or watch.rivals.streak else _LAST_TTL
 
     def _see_end(self, seen: Sighting, now: float) -> bool:
         """A destination first heard behind a silent TTL may only have been lost there."""
@@ -190,6 +209,7 @@ class KnownPath:
                 if near <= ttl <= far:
                     del self._hops[ttl]
         self._turn_end(seen, start, is_gone=self._end in gone)
+        self._is_doubtful = False
         self._learn_rest(seen, now)
         new = self.knowledge()
         differences = tuple(_differences(old.addresses, new.addresses))
@@ -213,7 +233,7 @@ class KnownPath:
     def _learn_rest(self, seen: Sighting, now: float) -> None:
         """What was held back as doubtful is on the new path."""
         for ttl, answers in seen.answers.items():
-            watch = self._hops.setdefault(ttl, HopWatch())
+            watch = self._watch(ttl)
             if not watch.known:
                 watch.see(answers, self._cycle, now)
         if not self._end.known:

@@ -9,7 +9,7 @@ that branches stay unseen, put to another use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import IntEnum
 
 from exporter.saved import items, number, text, whole
@@ -105,6 +105,16 @@ def is_excluded(known: int, new: int, before: int, since: int, spread: Spread) -
     """Whether chance is excluded, for numbers of addresses and of answers as above."""
     chance: float = (known / (known + new)) ** before * (new / (known + new)) ** since
     return chance < _CHANCE[spread]
+
+
+def is_mixture(answers: Sequence[str], known: Collection[str]) -> bool:
+    """Whether one flow shows several addresses in a cycle, not just a known and then a new one."""
+    shown = set(answers)
+    if len(shown) < 2:
+        return False
+    first, last = answers[0], answers[-1]
+    has_turned = len(shown) == 2 and answers.index(last) == answers.count(first)
+    return not (has_turned and first in known and last not in known)
 
 
 def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
