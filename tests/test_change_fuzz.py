@@ -56,7 +56,7 @@ def shows(trace: Trace, ttl: int, addresses: tuple[str, ...]) -> bool:
     return any(hop.ttl == ttl and set(hop.addresses) & set(addresses) for hop in trace.hops)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories, confirms)
 def test_a_change_has_its_evidence(history: list[tuple[Trace, list[Trace]]], confirm: int) -> None:
     """Since the change before, `confirm` cycles showed something of what is new; it is new."""
@@ -78,7 +78,7 @@ def test_a_change_has_its_evidence(history: list[tuple[Trace, list[Trace]]], con
         since = number + 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories, confirms)
 def test_what_is_known_fits_together(
     history: list[tuple[Trace, list[Trace]]], confirm: int
@@ -96,7 +96,7 @@ def test_what_is_known_fits_together(
         assert set(known.balancing) <= set(known.addresses)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories, confirms)
 def test_order_of_answers_and_restarts_change_nothing(
     history: list[tuple[Trace, list[Trace]]], confirm: int
@@ -114,7 +114,7 @@ def test_order_of_answers_and_restarts_change_nothing(
         assert replace(verdict, known=known, news=False) == replace(straight[number], news=False)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories, confirms, st.integers(1, 6), st.integers(1, 6))
 def test_whatever_was_before_a_change_counts_once(
     history: list[tuple[Trace, list[Trace]]], confirm: int, before: int, after: int
@@ -131,7 +131,7 @@ def test_whatever_was_before_a_change_counts_once(
         assert watcher.known.path == (*words, "D")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8, unique=True),
     st.lists(st.integers(0, 2**27 - 1), max_size=30),
@@ -176,7 +176,7 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(st.text() | values.map(json.dumps))
 def test_any_text_as_state(text: str) -> None:
     """What is no saved state is refused."""
@@ -184,7 +184,7 @@ def test_any_text_as_state(text: str) -> None:
         PathWatcher.from_json(text, 3)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(histories, histories, st.data())
 def test_damaged_state(
     before: list[tuple[Trace, list[Trace]]],
