@@ -20,9 +20,8 @@ from exporter.saved import items, mapping, text, whole
 
 Origins = frozenset[int]
 NONE: Origins = frozenset()
-_ORIGINS = 8
-"""How many origins of one address are remembered."""
-_STEPS = 256
+_ORIGINS, _STEPS = 8, 256
+"""How many origins of one address are remembered, and how many steps of a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,8 @@ def is_foreign_address(one: Steps, other: Steps) -> bool:
 
 def _is_swapped(old: Sequence[Step], new: Sequence[Step], index: int) -> bool:
     """Only here, and not at the neighbours, stands another address."""
-    around = [(old[each].address, new[each].address) for each in (index - 1, index + 1)]
-    same = all(was == now for was, now in around) and around != [(None, None)] * 2
-    return same and old[index].address != new[index].address
+    before, after = ([path[index + each].address for each in (-1, 1)] for path in (old, new))
+    return before == after != [None, None] and old[index].address != new[index].address
 
 
 def _is_odd(old: Sequence[Step], new: Sequence[Step], index: int) -> bool:
