@@ -18,7 +18,7 @@ from exporter.path import Path
 from exporter.verdict import Verdict, change_json
 from exporter.view import PathFacts
 
-_CHANGES_KEPT = 50
+_CHANGES_KEPT = 20
 
 
 class Keeper(Interface):
