@@ -165,7 +165,7 @@ def hasten(source: Path, target: Path) -> None:
             for key in holder.keys() & {"interval", "for", "keep_firing_for"}:
                 holder[key] = in_seconds(holder[key])
         for rule in group["rules"]:
-            quick = re.sub(r"\[[^\]]+\]", lambda m: in_seconds(m[0]), rule["expr"])
+            quick = re.sub(r"\[[^\]]+\]|offset \w+", lambda m: in_seconds(m[0]), rule["expr"])
             rule["expr"] = quick.replace("15 * 60", "15")
     target.write_text(yaml.safe_dump(rules, sort_keys=False))
 
