@@ -80,8 +80,6 @@ class Daemon:
             config.limits.concurrent_traces, self._warm_up(), self.own.scheduler_lag
         )
         self._ready = False
-        # Bound once: a call on the lazy proxy costs more than all else that a quiet log line costs.
-        self._log = log.bind()
 
     async def run(self, options: Options, stop: asyncio.Event) -> None:
         """Serve and measure until `stop` is set. Raises `ListenError`."""
@@ -141,7 +139,7 @@ class Daemon:
         trace = view.trace
         if trace is None:
             return
-        self._log.debug(
+        log.debug(
             "trace.done",
             target=view.target.name,
             family=view.family.value,
