@@ -1,4 +1,4 @@
-"""Pure: the parallel branches that several flows show, and how many flows it takes to see all.
+"""Pure: how many flows it takes to see all parallel branches.
 
 The stopping rule is that of the Multipath Detection Algorithm (Augustin, Friedman, Teixeira,
 "Multipath tracing with Paris traceroute", 2007; Veitch et al., "Failure control in multipath route
@@ -7,16 +7,12 @@ tracing", 2009): as many flows as make it improbable that one more branch stayed
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 
 from exporter.model import Trace
 
 FAILURE = 0.01
 """Probability, at each hop, that a branch stays unseen though the rule says stop."""
-
-FlowPath = tuple[str | None, ...]
-"""One address for each TTL of a flow, from the first hop on; None where it stayed silent."""
 
 
 @lru_cache(maxsize=256)
@@ -33,32 +29,6 @@ def flows_needed(branches: int, failure: float = FAILURE) -> int:
         flows += 1
         missed *= branches / (branches + 1)
     return flows
-
-
-def flow_paths(trace: Trace) -> dict[int, FlowPath]:
-    """The path of each flow; of several answers at one TTL the first counts."""
-    flows = sorted({each.probe.flow for hop in trace.hops for each in hop.responses})
-    return {
-        flow: tuple(
-            next((each.address for each in hop.responses if each.probe.flow == flow), None)
-            for hop in trace.hops
-        )
-        for flow in flows
-    }
-
-
-def distinct(paths: Iterable[FlowPath]) -> tuple[FlowPath, ...]:
-    """Paths that really differ: one that only lacks answers which another has is the same."""
-    found: list[FlowPath] = []
-    for path in sorted(paths, key=lambda each: sum(address is None for address in each)):
-        if not any(_matches(path, other) for other in found):
-            found.append(path)
-    return tuple(found)
-
-
-def _matches(path: FlowPath, other: FlowPath) -> bool:
-    pairs = zip(path, other, strict=False)
-    return all(one is None or two is None or one == two for one, two in pairs)
 
 
 def flows_wanted(trace: Trace, limit: int) -> int:

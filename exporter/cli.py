@@ -8,10 +8,6 @@ from collections.abc import Sequence
 
 from exporter import __version__
 
-EXIT_OK = 0
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-
 _EPILOG = """commands:
   ftr-exporter trace HOST...   trace once and print every hop as it becomes known
   ftr-exporter check FILE...   check configuration files
@@ -44,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does; keep the interpreter from complaining.
         sys.stderr.close()
-        return EXIT_OK
+        return 0
 
 
 def _check(arguments: Sequence[str]) -> int:

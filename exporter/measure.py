@@ -14,9 +14,8 @@ from exporter.flowset import FlowSet, Open, Wiring
 from exporter.memory import Keeper, PathMemory
 from exporter.model import Family, HostInfo, Protocol, Response, Trace
 from exporter.mtuprobe import MtuProber
-from exporter.outcome import Subject, conclude, could_not_try
+from exporter.outcome import Subject, conclude, could_not_try, joined
 from exporter.pacer import Pacer
-from exporter.path import Path
 from exporter.settings import Module, Target
 from exporter.sockets.base import SocketRequest
 from exporter.strategy import Plan
@@ -88,7 +87,6 @@ class PathMonitor:
         self._seen: set[str] = set()
         self._memory = PathMemory(target.name, family, target.module.confirm, services.keeper)
         self._trace: Trace | None = None
-        self._infos: dict[str, HostInfo] = {}
         self._protocol = target.module.protocol
         if self._protocol is Protocol.AUTO:
             self._protocol = Protocol.ICMP
@@ -109,16 +107,16 @@ class PathMonitor:
         if self._mtu is not None and self._trace is not None and self._trace.reached:
             rtt = max(self._trace.destination_rtts)
             self._memory.measured(await self._mtu.measure(self._trace.path_hops, rtt))
-            self._services.publish(self._view())
+            self._show()
 
     async def _trace_until_sure(self, address: str) -> None:
         module = self._target.module
         plan = plan_for(module)
         give_up_at = time.monotonic() + module.interval * _CONFIRMING_SHARE
+        cycle: Trace | None = None
         for tries_left in reversed(range(module.confirm + 1)):
             try:
-                flows = self._open(address)
-                suspicious = await self._trace_once(flows, plan)
+                cycle, suspicious = await self._trace_once(self._open(address), plan, cycle)
             except ProbeError as error:
                 self._backend = ""
                 self.fail(error.reason, str(error))
@@ -128,8 +126,13 @@ class PathMonitor:
             await asyncio.sleep(min(_CONFIRMING_PAUSE_SECONDS, module.interval / 20))
             plan = replace(plan, rounds=1, linger=min(plan.linger, _CONFIRMING_PAUSE_SECONDS))
 
-    async def _trace_once(self, flows: FlowSet, plan: Plan) -> bool:
-        """Trace all flows and publish; gives whether what they showed should be confirmed."""
+    async def _trace_once(
+        self, flows: FlowSet, plan: Plan, cycle: Trace | None
+    ) -> tuple[Trace, bool]:
+        """Trace all flows and publish, together with what this cycle has shown before.
+
+        Gives all that the cycle has shown now, and whether it should be confirmed.
+        """
         started_at, started = time.time(), time.monotonic()
         states, errors = await flows.trace(plan, self._flow_count)
         duration = time.monotonic() - started
@@ -140,29 +143,29 @@ class PathMonitor:
         parts = [trace]
         if len(states) > 1:
             parts = [conclude(subject, [each], errors, started_at, duration) for each in states]
-        self._seen = {address for hop in trace.hops for address in hop.addresses}
-        flow = f"{self._backend} {flows.name}"
-        self._infos = self._known_of(self._memory.path)
-        verdict = self._memory.observe(parts, self._infos, flow)
+        self._trace = trace if cycle is None else joined(cycle, trace)
+        infos = self._known()
+        verdict = self._memory.observe(parts, infos, f"{self._backend} {flows.name}")
         self._flow_count = flows_wanted(trace, self._target.module.flows)
-        self._publish(trace, confirming=plan.rounds < self._target.module.probes)
+        self.tally.add(trace, confirming=cycle is not None)
+        self._services.publish(self._view(infos))
         if verdict.change is not None or verdict.as_change is not None:
             self._services.changed(self._target, self._family, verdict)
-        return verdict.suspicious and not errors.counts
+        return self._trace, verdict.suspicious and not errors.counts
 
     def fail(self, reason: ErrorReason, message: str) -> None:
         """Publish a cycle in which nothing could be sent."""
         subject = self._subject()
         if reason is ErrorReason.RESOLVE:
             subject = replace(subject, address=None)
-        self._seen = set()
-        self._infos = self._known_of(self._memory.path)
-        self._publish(could_not_try(subject, reason, message, time.time()))
+        self._trace = could_not_try(subject, reason, message, time.time())
+        self.tally.add(self._trace)
+        self._show()
 
     def skipped(self, cycles: int) -> None:
         """Count cycles that did not start, and show the count."""
         self.tally.skip(cycles)
-        self._services.publish(self._view())
+        self._show()
 
     def close(self) -> None:
         """Give the sockets back."""
@@ -214,23 +217,24 @@ class PathMonitor:
             self._target.host, self._address, self._family, self._protocol, self._backend
         )
 
-    def _publish(self, trace: Trace, *, confirming: bool = False) -> None:
-        self._trace = trace
-        self.tally.add(trace, confirming=confirming)
-        self._services.publish(self._view())
+    def _show(self) -> None:
+        self._services.publish(self._view(self._known()))
 
-    def _known_of(self, path: Path) -> dict[str, HostInfo]:
-        shown = self._seen.union(each for each in path if each is not None)
+    def _known(self) -> dict[str, HostInfo]:
+        """What is known of every address on show; they are what is looked up as soon as heard."""
+        hops = () if self._trace is None else self._trace.hops
+        self._seen = {address for hop in hops for address in hop.addresses}
+        shown = self._seen.union(each for each in self._memory.path if each is not None)
         return {address: self._services.info(address) for address in shown}
 
-    def _view(self) -> View:
+    def _view(self, infos: dict[str, HostInfo]) -> View:
         return View(
             self._target,
             self._family,
             self._protocol,
             self._trace,
             self._memory.path,
-            self._infos,
+            infos,
             self.tally,
             self._memory.facts,
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.errors import ErrorReason
 from exporter.model import Family, Hop, Protocol, StopReason, Trace
@@ -76,8 +77,27 @@ def could_not_try(subject: Subject, reason: ErrorReason, message: str, started_a
     )
 
 
+def joined(first: Trace, then: Trace) -> Trace:
+    """One cycle's trace with one that followed at once to confirm it: every probe of both counts.
+
+    The path is that of the later one, unless only the first reached the destination.
+    """
+    base, other = (then, first) if then.reached or not first.reached else (first, then)
+    errors = Counter(dict(first.errors)) + Counter(dict(then.errors))
+    return replace(
+        base,
+        started_at=first.started_at,
+        duration=first.duration + then.duration,
+        hops=_merged([base.hops, other.hops]),
+        destination_sent=first.destination_sent + then.destination_sent,
+        destination_rtts=first.destination_rtts + then.destination_rtts,
+        errors=tuple(errors.items()),
+        message=then.message or first.message,
+    )
+
+
 def _merged(flows: Sequence[tuple[Hop, ...]]) -> tuple[Hop, ...]:
-    """The hops of flow 0 with what other flows saw at the same TTLs."""
+    """The hops of the first with what the others saw at the same TTLs."""
     if len(flows) == 1:
         return flows[0]
     others = [{hop.ttl: hop for hop in hops} for hops in flows[1:]]

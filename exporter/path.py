@@ -99,16 +99,17 @@ def links(trace: Trace) -> tuple[Link, ...]:
     return tuple(found)
 
 
-def _flow_and_round(response: Response) -> tuple[int, int]:
-    return response.probe.flow, response.probe.round
+def _same_burst(response: Response) -> tuple[int, int, int]:
+    """Probes that share this went out together and took the same way."""
+    return response.probe.trace, response.probe.flow, response.probe.round
 
 
 def _edges(near: Hop, far: Hop) -> dict[tuple[str, str], None]:
-    by_probe = {_flow_and_round(response): response.address for response in near.responses}
+    by_probe = {_same_burst(response): response.address for response in near.responses}
     edges: dict[tuple[str, str], None] = {}
     unlinked = dict.fromkeys(far.addresses)
     for response in far.responses:
-        source = by_probe.get(_flow_and_round(response))
+        source = by_probe.get(_same_burst(response))
         if source is not None:
             edges[source, response.address] = None
             unlinked.pop(response.address, None)

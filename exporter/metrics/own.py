@@ -82,14 +82,6 @@ class OwnMetrics:
         if seconds > 0.0:
             histogram.sum += seconds
 
-    def response_late(self) -> None:
-        """An answer came when its trace had ended."""
-        self.responses.late += 1
-
-    def response_unmatched(self) -> None:
-        """An answer belongs to no probe."""
-        self.responses.unmatched += 1
-
     def scheduler_lag(self, seconds: float) -> None:
         """A cycle started this long after its time."""
         self._lag = seconds

@@ -17,15 +17,14 @@ class IcmpNumbers:
     echo_reply: int
     time_exceeded: int
     unreachable: int
-    host_unreachable: int
     port_unreachable: int
     ip_header_bytes: int
     too_big: tuple[int, int]
 
 
 NUMBERS = {
-    Family.IPV4: IcmpNumbers(8, 0, 11, 3, 1, 3, 20, (3, 4)),
-    Family.IPV6: IcmpNumbers(128, 129, 3, 1, 3, 4, 40, (2, 0)),
+    Family.IPV4: IcmpNumbers(8, 0, 11, 3, 3, 20, (3, 4)),
+    Family.IPV6: IcmpNumbers(128, 129, 3, 1, 4, 40, (2, 0)),
 }
 
 

@@ -1,0 +1,103 @@
+"""Confirming rounds belong to the cycle that they follow: nothing it showed is lost or doubled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from exporter.model import Family, HostInfo, Probe, Protocol, StopReason, Trace
+from exporter.outcome import joined
+from exporter.settings import Module, Target
+from exporter.target import TargetMonitor
+from exporter.view import View
+from tests.monitoring import HOST, V4, Stage
+from tests.simulated import Answer
+from tests.virtual import chain, run_virtual
+
+
+@pytest.mark.parametrize("probes", [1, 3])
+def test_loss_of_a_cycle_stays_on_show_when_it_was_chance(probes: int) -> None:
+    """The destination loses the first probe of a cycle; rounds that follow at once answer all.
+    The cycle still shows that loss, and counts as one cycle."""
+
+    async def test() -> None:
+        stage = Stage(chain(0.01, 0.01, 0.01))
+        monitor = stage.monitor(probes=probes)
+        for _ in range(5):
+            await monitor.run()
+        cycle = stage.network.sends[-1].probe.trace + 1
+        healthy = stage.network.routing
+
+        def losing(destination: str, probe: Probe) -> Answer | None:
+            lost = probe.trace == cycle and probe.round == 0 and probe.ttl >= 3
+            return None if lost else healthy(destination, probe)
+
+        stage.network.routing = losing
+        await monitor.run()
+        view = stage.views[-1]
+        assert stage.network.sends[-1].probe.trace > cycle, "a confirming round followed"
+        assert view.trace is not None
+        assert view.trace.reached
+        assert view.trace.destination_lost >= 1
+        assert view.trace.destination_sent == view.trace.hops[-1].sent > probes
+        assert view.tally.traces == 6
+        assert view.tally.lost == view.trace.destination_lost
+
+    run_virtual(test())
+
+
+def test_names_that_arrived_meanwhile_are_kept_by_what_is_shown_next() -> None:
+    """A cycle is skipped after DNS has answered: what is shown then has the names."""
+
+    async def test() -> None:
+        stage = Stage(chain(0.01, 0.01))
+        monitor = stage.monitor()
+        await monitor.run()
+        stage.infos[V4] = HostInfo(hostname="late.example.net", asn=64500)
+        monitor.skipped(1)
+        assert stage.views[-1].infos[V4].asn == 64500
+
+    run_virtual(test())
+
+
+def test_names_that_arrived_meanwhile_are_kept_when_the_mtu_is_known() -> None:
+    """The search for the MTU takes its time; what is published after it is not of before it."""
+
+    async def test() -> None:
+        stage = Stage(chain(0.01, 0.01))
+
+        def publish(view: View) -> None:
+            stage.views.append(view)
+            stage.infos[V4] = HostInfo(hostname="late.example.net", asn=64500)
+
+        services = replace(stage.services, publish=publish)
+        module = Module(probes=1, interval=10.0, mtu=True)
+        await TargetMonitor(Target("example", HOST, module), services).run()
+        assert len(stage.views) > 1
+        assert stage.views[-1].infos[V4].asn == 64500
+
+    run_virtual(test())
+
+
+def test_joined_traces_count_every_probe_and_show_the_later_path() -> None:
+    """An outage that the second trace no longer sees: reached, and the loss of both."""
+    first = Trace(
+        "h", V4, Family.IPV4, Protocol.ICMP, "x", 1.0, 2.0, StopReason.GAP, destination_sent=3
+    )
+    then = replace(
+        first,
+        started_at=4.0,
+        duration=0.5,
+        stop_reason=StopReason.DESTINATION,
+        destination_sent=1,
+        destination_rtts=(0.01,),
+        errors=(("send", 1),),
+        message="full",
+    )
+    both = joined(first, then)
+    assert (both.started_at, both.duration) == (1.0, 2.5)
+    assert both.reached
+    assert (both.destination_sent, both.destination_lost) == (4, 3)
+    assert (both.errors, both.message) == ((("send", 1),), "full")
+    assert joined(then, first).stop_reason is StopReason.DESTINATION
