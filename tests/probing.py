@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from itertools import product
 from typing import Any, TypeVar
@@ -13,7 +14,8 @@ from exporter.errors import ProbeError
 from exporter.model import Family, Probe, Protocol, Response
 from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
-from exporter.sockets.factory import candidates, open_probe_socket
+from exporter.sockets.factory import open_probe_socket
+from exporter.sockets.table import CANDIDATES
 from exporter.strategy import Plan, TraceState
 from exporter.tracer import ResponseCounts, Tracer
 
@@ -26,7 +28,8 @@ DARK = {Family.IPV4: "192.0.2.3", Family.IPV6: "2001:db8:300::3"}
 
 BACKENDS = [
     pytest.param(candidate.protocol, family, id=f"{candidate.backend}-{family}")
-    for candidate, family in product(candidates(Protocol.AUTO), Family)
+    for candidate, family in product(CANDIDATES, Family)
+    if candidate.serves(candidate.protocol, family, sys.platform)
 ]
 each_backend = pytest.mark.parametrize(("protocol", "family"), BACKENDS)
 

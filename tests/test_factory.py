@@ -5,15 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from exporter.errors import ErrorReason, SocketUnavailable
 from exporter.model import Family, Protocol
-from exporter.sockets import factory
+from exporter.sockets import table
 from exporter.sockets.base import SocketRequest
-from exporter.sockets.factory import Candidate, candidates, open_probe_socket, survey
+from exporter.sockets.factory import open_probe_socket, survey
+from exporter.sockets.table import CANDIDATES, Candidate, candidates
 from tests.probing import Recorder, run
 
 REQUEST = SocketRequest("127.0.0.1", Family.IPV4)
@@ -48,27 +51,34 @@ def pigeons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sys.modules.pop("pigeons", None)
 
 
-def row(opener: str, protocol: Protocol = Protocol.TCP, platform: str = sys.platform) -> Candidate:
+def row(
+    opener: str, protocol: Protocol = Protocol.TCP, platform: str = sys.platform, **more: Any
+) -> Candidate:
     """One row of the table, for an opener of the file above."""
-    return Candidate(opener.removeprefix("open_"), platform, protocol, "pigeons", opener)
+    return Candidate(
+        opener.removeprefix("open_"), protocol, "pigeons", opener, platforms=(platform,), **more
+    )
 
 
-def rows(monkeypatch: pytest.MonkeyPatch, *table: Candidate) -> None:
+def rows(monkeypatch: pytest.MonkeyPatch, *found: Candidate) -> None:
     """Put this table in place of the real one."""
-    monkeypatch.setattr(factory, "CANDIDATES", table)
+    monkeypatch.setattr(table, "CANDIDATES", found)
 
 
 def test_auto_prefers_icmp_to_udp() -> None:
     """The order of the table is the order of choice, and a protocol narrows it down."""
-    assert [c.backend for c in candidates(Protocol.AUTO, "linux")] == ["linux-icmp", "linux-udp"]
-    assert [c.backend for c in candidates(Protocol.UDP, "linux")] == ["linux-udp"]
-    assert candidates(Protocol.QUIC, "linux") == ()
+    assert [c.backend for c in candidates(Protocol.AUTO, platform="linux")] == [
+        "linux-icmp",
+        "linux-udp",
+    ]
+    assert [c.backend for c in candidates(Protocol.UDP, platform="linux")] == ["linux-udp"]
+    assert candidates(Protocol.QUIC, platform="plan9") == ()
 
 
 @pytest.mark.usefixtures("pigeons")
 def test_backend_is_its_file_and_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """One row more, and the new protocol opens, is surveyed, and is one of `auto`'s choices."""
-    rows(monkeypatch, *factory.CANDIDATES, row("open_pigeon"))
+    rows(monkeypatch, *CANDIDATES, row("open_pigeon"))
     request = SocketRequest("127.0.0.1", Family.IPV4, Protocol.TCP)
     assert open_probe_socket(request, Recorder()).backend == "pigeon"
     assert candidates(Protocol.AUTO)[-1].backend == "pigeon"
@@ -87,6 +97,24 @@ def test_first_that_opens_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = row("open_missing", platform="plan9")
     rows(monkeypatch, elsewhere, row("open_lame_pigeon"), row("open_pigeon"))
     assert open_probe_socket(REQUEST, Recorder()).backend == "pigeon"
+
+
+@pytest.mark.usefixtures("pigeons")
+def test_what_a_backend_cannot_honour_is_refused_and_not_ignored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says which option and why; without that option it opens."""
+    rows(monkeypatch, row("open_pigeon", cannot=(("dscp", "a pigeon has no priorities"),)))
+    assert open_probe_socket(REQUEST, Recorder()).backend == "pigeon"
+    with pytest.raises(SocketUnavailable, match="cannot honour dscp: a pigeon has no priorities"):
+        open_probe_socket(replace(REQUEST, dscp=46), Recorder())
+
+
+def test_family_narrows_the_choice_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend for one family is no candidate for the other."""
+    rows(monkeypatch, row("open_pigeon", families=(Family.IPV6,)))
+    assert candidates(Protocol.TCP, Family.IPV4) == ()
+    assert len(candidates(Protocol.TCP, Family.IPV6)) == len(candidates(Protocol.TCP)) == 1
 
 
 @pytest.mark.usefixtures("pigeons")
@@ -126,7 +154,8 @@ def test_every_row_of_this_platform_opens_on_loopback_or_says_why() -> None:
 
     async def test() -> None:
         verdicts = list(survey())
-        assert len(verdicts) == 2 * len(candidates(Protocol.AUTO))
+        here = [each for each in CANDIDATES if sys.platform.startswith(each.platforms)]
+        assert len(verdicts) == sum(len(each.families) for each in here)
         for verdict in verdicts:
             assert verdict.refused is None or str(verdict.refused)
 

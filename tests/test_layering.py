@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.sockets.table import CANDIDATES
+
 PACKAGE = Path(__file__).parent.parent / "exporter"
 
 LEVELS: dict[str, int] = {
@@ -62,6 +64,7 @@ LEVELS: dict[str, int] = {
     "exporter.sockets.base": 1,
     "exporter.sockets.icmp": 1,
     "exporter.sockets.wire": 1,
+    "exporter.sockets.table": 1,
     "exporter.sockets.errqueue": 1,
     "exporter.sockets": 2,
     "exporter.hosts": 2,
@@ -166,7 +169,7 @@ def test_libraries_stay_where_they_belong(module: str, path: Path) -> None:
 
 def test_backends_do_not_know_each_other() -> None:
     """A backend imports shared parts, never another backend; only the factory names them."""
-    backends = {"exporter.sockets.linux_icmp", "exporter.sockets.linux_udp"}
+    backends = {candidate.module for candidate in CANDIDATES}
     for module, path in modules():
         assert not backends & set(imported(path)), f"{module} imports a backend"
 

@@ -10,7 +10,8 @@ import pytest
 from exporter.errors import ErrorReason, ProbeError, SocketUnavailable
 from exporter.model import Family, Probe, Protocol
 from exporter.sockets.base import SocketRequest
-from exporter.sockets.factory import candidates, open_probe_socket, survey
+from exporter.sockets.factory import open_probe_socket, survey
+from exporter.sockets.table import candidates
 from tests.conftest import LabFactory
 from tests.probing import DARK, WEB, Recorder, each_backend, run
 
@@ -173,4 +174,4 @@ def test_permitted_ping_socket_is_first_choice(lab_factory: LabFactory) -> None:
 
 def test_protocol_without_a_backend(lab_factory: LabFactory) -> None:
     """A platform that nobody serves is refused in words."""
-    assert candidates(Protocol.ICMP, "plan9") == ()
+    assert candidates(Protocol.ICMP, platform="plan9") == ()

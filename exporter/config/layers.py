@@ -13,6 +13,7 @@ from exporter.config.node import Path
 from exporter.config.schema import ModuleFields
 from exporter.model import Family, FamilyChoice, Protocol
 from exporter.settings import Module
+from exporter.sockets.table import candidates
 
 FIELD_NAMES: Final = tuple(field.name for field in fields(Module))
 _FIELD_SET: Final = frozenset(FIELD_NAMES)
@@ -20,6 +21,7 @@ _WEB_PORT: Final = 443
 _QUIC_DATAGRAM: Final = 1200
 _UDP_HEADER: Final = 8
 _IP_HEADER: Final = {Family.IPV4: 20, Family.IPV6: 40}
+_OPTIONS: Final = ("packet_size", "dscp", "source", "interface", "mtu")
 _SINGLE: Final = {FamilyChoice.IPV4: Family.IPV4, FamilyChoice.IPV6: Family.IPV6}
 
 
@@ -114,11 +116,22 @@ def _sources(module: Module) -> Iterator[Conflict]:
         yield Conflict(("source", "family"), "source is an address of the other family")
 
 
+def _backends(module: Module) -> Iterator[Conflict]:
+    """Options that no backend for this protocol can honour on this platform."""
+    able = candidates(module.protocol)
+    for name in _OPTIONS:
+        options = frozenset((name,)) if getattr(module, name) else frozenset[str]()
+        obstacles = [each.obstacles(options) for each in able]
+        if obstacles and all(obstacles):
+            yield Conflict((name, "protocol"), f"{able[0].backend}: {obstacles[0][0]}")
+
+
 _CHECKS: Final[tuple[Callable[[Module], Iterator[Conflict]], ...]] = (
     _hops,
     _times,
     _sizes,
     _sources,
+    _backends,
 )
 
 

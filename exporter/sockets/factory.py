@@ -9,34 +9,12 @@ from importlib import import_module
 
 from exporter.errors import ErrorReason, SocketUnavailable
 from exporter.model import Family, Protocol
+from exporter.sockets import table
 from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
+from exporter.sockets.table import Candidate
 
 Opener = Callable[[SocketRequest, Listener], ProbeSocket]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One backend; its module is imported only when it is tried."""
-
-    backend: str
-    platform: str
-    protocol: Protocol
-    module: str
-    opener: str
-
-    def load(self) -> Opener:
-        """The function that opens it."""
-        opener: Opener = getattr(import_module(self.module), self.opener)
-        return opener
-
-
-CANDIDATES = (
-    Candidate(
-        "linux-icmp", "linux", Protocol.ICMP, "exporter.sockets.linux_icmp", "open_linux_icmp"
-    ),
-    Candidate("linux-udp", "linux", Protocol.UDP, "exporter.sockets.linux_udp", "open_linux_udp"),
-)
-"""In the order in which `auto` tries them."""
+_LOOPBACK = {Family.IPV4: "127.0.0.1", Family.IPV6: "::1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +27,21 @@ class Verdict:
     refused: SocketUnavailable | None
 
 
-def candidates(protocol: Protocol, platform: str = sys.platform) -> tuple[Candidate, ...]:
-    """Backends for a protocol on a platform, best first; `auto` takes every protocol."""
-    return tuple(
-        candidate
-        for candidate in CANDIDATES
-        if candidate.platform == platform and protocol in (Protocol.AUTO, candidate.protocol)
-    )
-
-
 def open_probe_socket(request: SocketRequest, listener: Listener) -> ProbeSocket:
     """Open the first backend that this host permits.
 
     Raises `SocketUnavailable` that names each candidate with the reason why it was refused.
     """
     refusals: list[SocketUnavailable] = []
-    tried = candidates(request.protocol)
+    tried = table.candidates(request.protocol, request.family)
     for candidate in tried:
         try:
-            return candidate.load()(request, listener)
+            return _open(candidate, request, listener)
         except SocketUnavailable as refusal:
             refusals.append(refusal)
     if not tried:
         message = f"no backend for protocol {request.protocol} on {sys.platform}"
-        raise SocketUnavailable(ErrorReason.SOCKET, message)
+        raise SocketUnavailable(ErrorReason.SOCKET, f"{message} over {request.family}")
     raise SocketUnavailable(
         refusals[0].reason,
         "; ".join(
@@ -83,16 +52,27 @@ def open_probe_socket(request: SocketRequest, listener: Listener) -> ProbeSocket
     )
 
 
+def _open(candidate: Candidate, request: SocketRequest, listener: Listener) -> ProbeSocket:
+    obstacles = candidate.obstacles(table.options_of(request))
+    if obstacles:
+        raise SocketUnavailable(ErrorReason.SOCKET, "; ".join(obstacles))
+    opener: Opener = getattr(import_module(candidate.module), candidate.opener)
+    return opener(request, listener)
+
+
 def survey() -> Iterator[Verdict]:
-    """Open and close every backend of this platform for both families, sending nothing.
+    """Open and close every backend of this platform for its families, sending nothing.
 
     Needs a running event loop.
     """
-    for candidate in candidates(Protocol.AUTO):
-        for family, loopback in ((Family.IPV4, "127.0.0.1"), (Family.IPV6, "::1")):
+    for candidate in table.CANDIDATES:
+        for family in candidate.families:
+            if not candidate.serves(candidate.protocol, family, sys.platform):
+                continue
             refused = None
             try:
-                candidate.load()(SocketRequest(loopback, family), _Nobody()).close()
+                request = SocketRequest(_LOOPBACK[family], family, candidate.protocol)
+                _open(candidate, request, _Nobody()).close()
             except SocketUnavailable as refusal:
                 refused = refusal
             yield Verdict(candidate.backend, candidate.protocol, family, refused)
