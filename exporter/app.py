@@ -28,8 +28,8 @@ from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
 from exporter.target import TargetMonitor
-from exporter.verdict import Verdict
 from exporter.view import View
+from exporter.watch.verdict import Verdict
 
 log = structlog.get_logger("daemon")
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol as Interface
 
-from exporter.change import BadState, PathWatcher
 from exporter.historydb import PathKey
 from exporter.jsonform import rfc3339, trace_json
 from exporter.model import Family, HostInfo, Trace
 from exporter.mtu import PathMtu
 from exporter.path import Path
-from exporter.verdict import Verdict, change_json
 from exporter.view import PathFacts
+from exporter.watch.verdict import Verdict, change_json
+from exporter.watch.watcher import BadState, PathWatcher
 
 _CHANGES_KEPT = 20
 

@@ -12,8 +12,8 @@ from exporter.pacer import Pacer
 from exporter.settings import Module, Target
 from exporter.target import TargetMonitor
 from exporter.tracer import ResponseCounts
-from exporter.verdict import Verdict
 from exporter.view import Key, View
+from exporter.watch.verdict import Verdict
 from tests.virtual import Routing, SimulatedNetwork
 
 HOST = "www.example.net"
