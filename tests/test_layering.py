@@ -36,6 +36,7 @@ LEVELS: dict[str, int] = {
     "exporter.rounds": 1,
     "exporter.strategy": 1,
     "exporter.outcome": 1,
+    "exporter.pace": 1,
     "exporter.tally": 1,
     "exporter.view": 1,
     "exporter.words": 1,
