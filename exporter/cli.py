@@ -86,6 +86,12 @@ def daemon_parser() -> argparse.ArgumentParser:
         help="where metrics are served (default: %(default)s)",
     )
     parser.add_argument(
+        "--web.enable-lifecycle",
+        dest="enable_lifecycle",
+        action="store_true",
+        help="reload the configuration on POST or PUT to /-/reload",
+    )
+    parser.add_argument(
         "--storage.path",
         dest="storage_path",
         metavar="FILE",

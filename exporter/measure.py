@@ -146,6 +146,37 @@ class PathMonitor:
         self.tally.skip(cycles)
         self._show()
 
+    def adapt(self, target: Target) -> None:
+        """Go on under these labels and this interval; all else of the target must be the same."""
+        self._target = target
+        self._pace = pace_for(target.module)
+        if self._mtu is not None:
+            self._mtu.set_interval(target.module.interval)
+        if self.has_shown:
+            self._show()
+
+    def succeed(self, former: PathMonitor) -> None:
+        """Take over what a monitor of the same host, which has ended, counted and has on show."""
+        self.tally = former.tally.going_on(self._target.module)
+        self._memory = former._memory
+        self._memory.confirm_by(self._target.module.confirm)
+        self._trace = former._trace
+        self._protocol, self._backend = former._protocol, former._backend
+        if self.has_shown:
+            self._show()
+
+    def cut_short(self) -> None:
+        """End the trace that runs with what it has; where nothing is on show yet, say why."""
+        if self._flows is not None:
+            self._flows.cut_short()
+        elif not self.has_shown:
+            self.fail(ErrorReason.RESOLVE, "the time was over before the name was resolved")
+
+    @property
+    def has_shown(self) -> bool:
+        """Whether anything was published."""
+        return self._trace is not None or self.tally.skipped > 0
+
     def close(self) -> None:
         """Give the sockets back."""
         if self._flows is not None:

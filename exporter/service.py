@@ -8,15 +8,16 @@ import contextlib
 import gc
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from exporter import __version__
 from exporter.app import Daemon, Options
 from exporter.config.load import load_config
-from exporter.errors import ConfigError, Fault, FtrError
+from exporter.errors import ConfigError, FtrError
 from exporter.log import configure
-from exporter.settings import Config
 
 log = structlog.get_logger("daemon")
 
@@ -26,16 +27,20 @@ def serve(options: argparse.Namespace) -> int:
     configure(options.log_level, options.log_format, sys.stderr)
     try:
         config = load_config(options.config_file)
-        _refuse_what_is_not_served(config, options.config_file)
     except ConfigError as error:
         for fault in error.faults:
             print(fault, file=sys.stderr)
         return 1
     _allow_many_sockets()
     log.info("daemon.starting", version=__version__, config=options.config_file)
-    web = Options(tuple(options.listen or (":10334",)), options.telemetry_path)
+    web = Options(
+        tuple(options.listen or (":10334",)),
+        options.telemetry_path,
+        lifecycle=options.enable_lifecycle,
+    )
+    load = partial(load_config, options.config_file)
     try:
-        asyncio.run(_run(config, web, options.storage_path))
+        asyncio.run(_run(lambda: Daemon(config, options.storage_path, load), web))
     except FtrError as error:
         log.error("daemon.failed", error=str(error))
         return 1
@@ -43,7 +48,7 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _run(config: Config, options: Options, storage_path: str | None) -> None:
+async def _run(make: Callable[[], Daemon], options: Options) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,21 +57,11 @@ async def _run(config: Config, options: Options, storage_path: str | None) -> No
         except NotImplementedError:
             # The event loops of Windows have no signal handlers of their own.
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    daemon = Daemon(config, storage_path)
+    daemon = make()
+    with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has no SIGHUP
+        loop.add_signal_handler(signal.SIGHUP, daemon.request_reload)
     _spare_the_collector()
     await daemon.run(options, stop)
-
-
-def _refuse_what_is_not_served(config: Config, file: str) -> None:
-    """Say no to what this version cannot do yet, rather than leave it out in silence."""
-    asked = {
-        "target_files": bool(config.target_files),
-        "target_urls": bool(config.target_urls),
-    }
-    message = "not supported by this version; remove it"
-    faults = tuple(Fault(file, 0, key, message) for key, used in asked.items() if used)
-    if faults:
-        raise ConfigError(faults)
 
 
 def _spare_the_collector() -> None:

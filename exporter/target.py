@@ -45,6 +45,35 @@ class TargetMonitor:
         for monitor in self._monitors.values():
             monitor.skipped(cycles)
 
+    def adapt(self, target: Target) -> None:
+        """Go on under these labels and this interval; all else of the target must be the same."""
+        self._target = target
+        for monitor in self._monitors.values():
+            monitor.adapt(target)
+
+    def succeed(self, former: TargetMonitor) -> None:
+        """Take over what a monitor of the same host, which has ended, counted and has on show.
+
+        What it showed of a family that is no longer traced ends.
+        """
+        choice = self._target.module.family
+        if choice is FamilyChoice.AUTO:
+            self._family = former._family
+        for family, monitor in former._monitors.items():
+            if choice in (FamilyChoice.BOTH, family) or (
+                choice is FamilyChoice.AUTO and family is self._family
+            ):
+                self._monitor(family).succeed(monitor)
+            else:
+                self._services.withdraw((self.name, family))
+
+    def cut_short(self) -> None:
+        """End the cycle that runs with what it has; something is on show then."""
+        if not self._monitors:
+            self._monitor(self._family)
+        for monitor in self._monitors.values():
+            monitor.cut_short()
+
     def close(self) -> None:
         """Give all sockets back."""
         for monitor in self._monitors.values():

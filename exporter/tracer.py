@@ -91,6 +91,13 @@ class Tracer:
         if self._state is not None and self._state.hurry(plan):
             self._loop.call_soon(self._step)
 
+    def cut_short(self) -> None:
+        """End the trace that runs, if one does; probes still on their way are not lost."""
+        if self._state is not None:
+            self._pacer.forget(self)
+            self._state.abort()
+            self._step()
+
     # -- what the socket says ---------------------------------------------------------------
 
     def responded(self, response: Response) -> None:

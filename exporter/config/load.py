@@ -31,7 +31,7 @@ def load_config(path: str | FilePath) -> Config:
     try:
         text = read_text(file)
     except Unreadable as error:
-        raise _error(str(path), [error.problem]) from error
+        raise config_error(str(path), [error.problem]) from error
     return parse_config(text, str(path), file.parent)
 
 
@@ -41,19 +41,20 @@ def parse_config(text: str, file: str, directory: FilePath, loader: Any = LOADER
     root = tree.root
     if root is None or root.value is None:
         empty = Problem(0, (), "the file is empty; it needs at least `targets`")
-        raise _error(file, tree.problems or [empty])
+        raise config_error(file, tree.problems or [empty])
     if not isinstance(root.value, dict):
         wrong = Problem(root.line, (), f"found {found(root)}; allowed is a mapping with `targets`")
-        raise _error(file, tree.problems or [wrong])
+        raise config_error(file, tree.problems or [wrong])
     report = Report(root)
     config = _build(report, root.value, directory)
     problems = [*tree.problems, *report.problems]
     if problems:
-        raise _error(file, problems)
+        raise config_error(file, problems)
     return config
 
 
-def _error(file: str, problems: Iterable[Problem]) -> ConfigError:
+def config_error(file: str, problems: Iterable[Problem]) -> ConfigError:
+    """The error that tells these problems of a file, in the order of their lines."""
     name = shown(file, _LONGEST_FILE_NAME)
     return ConfigError(
         tuple(
@@ -71,9 +72,10 @@ def _build(report: Report, data: dict[str, Any], directory: FilePath) -> Config:
     asn = _mapping(data.get("enrichment")).get("asn")
     return Config(
         targets=_targets(builder, data.get("targets")),
+        defaults=builder.defaults,
         modules=builder.modules,
         target_files=sections.target_files(document.target_files, directory),
-        target_urls=sections.target_urls(document.target_urls),
+        target_urls=sections.target_urls(report, document.target_urls, directory),
         resolver=sections.resolver(document.resolver),
         enrichment=sections.enrichment(report, document.enrichment, asn, directory),
         probe=sections.probe(document.probe),

@@ -12,6 +12,7 @@ from exporter.server.api import encode, incident_pieces, list_pieces, target_jso
 from exporter.server.body import send
 from exporter.server.frame import CONTENT_TYPE as HTML
 from exporter.server.frame import POLICY
+from exporter.server.lifecycle import Reload, reload_routes
 from exporter.server.negotiate import OPENMETRICS, TEXT, prefers_openmetrics
 from exporter.server.page import home_pieces, missing_page, target_page
 from exporter.server.secure import secure
@@ -31,8 +32,12 @@ class TelemetryPathError(FtrError):
     """A telemetry path that no URL path can be."""
 
 
-def make_app(source: Source, *, telemetry_path: str = "/metrics") -> web.Application:
+def make_app(
+    source: Source, *, telemetry_path: str = "/metrics", reload: Reload | None = None
+) -> web.Application:
     """All endpoints over what `source` knows. Raises `TelemetryPathError`.
+
+    `reload` reads the configuration again; None forbids that to clients.
 
     The telemetry path wins over every other, so `/` gives metrics instead of the page.
     """
@@ -57,6 +62,7 @@ def make_app(source: Source, *, telemetry_path: str = "/metrics") -> web.Applica
     for path, handler in others.items():
         routes.setdefault(path, handler)
     app.add_routes([web.get(path, handler) for path, handler in routes.items()])
+    app.add_routes(reload_routes(reload))
     return app
 
 
