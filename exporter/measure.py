@@ -56,9 +56,6 @@ class PathMonitor:
         self._family = family
         self._pace = pace_for(target.module)
         self._services = services
-        self._wiring = Wiring(
-            services.open_socket, services.pacer, services.counts, self._on_response
-        )
         self._flows: FlowSet | None = None
         self._mtu: MtuProber | None = None
         self._flow_count = 1
@@ -177,20 +174,29 @@ class PathMonitor:
         """Whether anything was published."""
         return self._trace is not None or self.tally.skipped > 0
 
+    def end(self) -> None:
+        """Give the sockets back for good, and let go of what refers to this monitor.
+
+        The collector is spared in a daemon, so that what is gone must not hold itself alive.
+        """
+        self._forget_path()
+
     def close(self) -> None:
-        """Give the sockets back."""
+        """Give the sockets back; the next trace opens them anew."""
         if self._flows is not None:
             self._flows.close()
 
     def _open(self, address: str) -> FlowSet:
         if self._flows is None:
             name, request = f"{self._target.name}\0{self._family}", self._request(address)
-            self._flows = FlowSet(name, request, self._wiring)
+            shared = self._services
+            wiring = Wiring(shared.open_socket, shared.pacer, shared.counts, self._on_response)
+            self._flows = FlowSet(name, request, wiring)
             if self._target.module.mtu:
                 self._mtu = MtuProber(
                     name,
                     request,
-                    self._wiring,
+                    wiring,
                     timeout=self._target.module.timeout,
                     interval=self._target.module.interval,
                 )

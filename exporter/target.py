@@ -75,9 +75,9 @@ class TargetMonitor:
             monitor.cut_short()
 
     def close(self) -> None:
-        """Give all sockets back."""
+        """Give all sockets back, for good."""
         for monitor in self._monitors.values():
-            monitor.close()
+            monitor.end()
 
     async def _run_auto(self) -> None:
         """The family used so far, IPv4 at first; the other where the host has no such address."""
@@ -97,7 +97,7 @@ class TargetMonitor:
         if family is not self._family:
             former = self._monitors.pop(self._family, None)
             if former is not None:
-                former.close()
+                former.end()
                 self._services.withdraw((self._target.name, self._family))
             self._family = family
 

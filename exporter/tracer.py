@@ -79,7 +79,7 @@ class Tracer:
             self._step()
             await self._finished
         finally:
-            self._state = None
+            self._state = self._socket = None
             self._pacer.forget(self)
             if self._timer is not None:
                 self._timer.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -106,7 +107,7 @@ def test_a_target_removed_in_the_middle_of_a_trace(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_another_way_to_probe_begins_anew_and_no_counter_falls(
-    monkeypatch: pytest.MonkeyPatch, fields: dict[str, object]
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
 ) -> None:
     """Module fields changed: a new socket, the same series, each counter where it was or higher.
 
