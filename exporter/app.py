@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -20,10 +20,12 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics, SourceCounts
 from exporter.model import Family, HostInfo
 from exporter.pacer import Pacer
+from exporter.probe.prober import Names, Prober
 from exporter.resolver import Resolver
 from exporter.scheduler import Scheduler
 from exporter.server import make_app
 from exporter.server.listen import start_server
+from exporter.server.probe import ProbeEndpoint
 from exporter.server.source import TargetState
 from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
@@ -45,6 +47,7 @@ class Options:
     listen: tuple[str, ...] = (":10334",)
     telemetry_path: str = "/metrics"
     lifecycle: bool = False
+    probe: bool = False
 
 
 class Daemon:
@@ -83,6 +86,8 @@ class Daemon:
             keeper=self._history,
         )
         self._scheduler = Scheduler(config.limits.concurrent_traces, 0.0, self.own.scheduler_lag)
+        names = Names(self._info, self._settled)
+        self._prober = Prober(config, services, names, self.own.probe_request)
         self._fleet = Fleet(services, self._scheduler, self._target_ended)
         self._supply = Supply(config, load or (lambda: config), self._use, self._config_loaded)
         self._ready = False
@@ -96,6 +101,7 @@ class Daemon:
                 self,
                 telemetry_path=options.telemetry_path,
                 reload=self._supply.reload if options.lifecycle else None,
+                probe=self._probe_endpoint() if options.probe else None,
             )
             server = await start_server(app, options.listen)
             stack.push_async_callback(server.stop, _STOP_SECONDS)
@@ -159,6 +165,7 @@ class Daemon:
         if config.enrichment != before.enrichment:
             former, self._enricher = self._enricher, self._new_enricher()
             await former.close()
+        self._prober.use(config)
         if limits != before.limits:
             self._pacer.set_rate(limits.probes_per_second)
             self._scheduler.resize(limits.concurrent_traces)
@@ -184,6 +191,12 @@ class Daemon:
 
     def _info(self, address: str) -> HostInfo:
         return self._enricher.info(address)
+
+    async def _settled(self, addresses: Iterable[str], seconds: float) -> None:
+        await self._enricher.settled(addresses, seconds)
+
+    def _probe_endpoint(self) -> ProbeEndpoint:
+        return ProbeEndpoint(self._prober.probe, lambda: self._config.limits.series_per_target)
 
     def _source_counts(self) -> Iterator[SourceCounts]:
         for source in self._supply.sources():

@@ -92,6 +92,12 @@ def daemon_parser() -> argparse.ArgumentParser:
         help="reload the configuration on POST or PUT to /-/reload",
     )
     parser.add_argument(
+        "--web.enable-probe",
+        dest="enable_probe",
+        action="store_true",
+        help="trace on request to /probe, the hosts that the configuration allows",
+    )
+    parser.add_argument(
         "--storage.path",
         dest="storage_path",
         metavar="FILE",

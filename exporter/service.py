@@ -37,6 +37,7 @@ def serve(options: argparse.Namespace) -> int:
         tuple(options.listen or (":10334",)),
         options.telemetry_path,
         lifecycle=options.enable_lifecycle,
+        probe=options.enable_probe,
     )
     load = partial(load_config, options.config_file)
     try:

@@ -54,7 +54,7 @@ def test_a_valid_file_is_summarised(good: Path) -> None:
 
 
 def test_files_that_list_targets_are_checked_too(good: Path) -> None:
-    """Three of them are wrong and two share a name; each is told with its place, the status is 1."""
+    """Three of them are wrong and two share a name: each is told with its place, status 1."""
     directory = good.parent
     (directory / "b.yml").write_text("- targets: [x]\n  labels: {job: a}\n- targets: [y/z]\n")
     (directory / "c.yml").write_text("- targets: [")

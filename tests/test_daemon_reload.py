@@ -1,4 +1,4 @@
-"""The installed daemon in the lab, reloaded while it runs: by signal, by HTTP, by files and URLs."""
+"""The installed daemon in the lab, reloaded while it runs: by signal, HTTP, files and URLs."""
 
 from __future__ import annotations
 

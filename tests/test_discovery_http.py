@@ -183,7 +183,7 @@ def test_a_connection_that_breaks() -> None:
 
 def test_nobody_listens() -> None:
     """The server is down."""
-    with pytest.raises(FetchError, match="Connect|connect|refused"):
+    with pytest.raises(FetchError, match=r"[Cc]onnect"):
         asyncio.run(fetch(UrlSource("http://127.0.0.1:1/")))
 
 

@@ -77,6 +77,8 @@ LEVELS: dict[str, int] = {
     "exporter.scheduler": 3,
     "exporter.config": 4,
     "exporter.discovery": 4,
+    "exporter.probe": 4,
+    "exporter.probe.allow": 1,
     "exporter.metrics": 4,
     "exporter.server": 4,
     "exporter.log": 4,

@@ -37,6 +37,7 @@ PROCESSING_BUCKETS = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
 )
 LOOKUP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+PROBE_RESULTS = ("done", "cut_short", "denied", "invalid", "busy")
 _EOF = b"# EOF\n"
 _T = TypeVar("_T")
 Labels = tuple[str, ...]
@@ -78,6 +79,7 @@ class OwnMetrics:
         self._loaded_at: float | None = None
         self._lookups: dict[tuple[str, str], int] = {}
         self._lookup_durations: dict[str, Histogram] = {}
+        self._probes = dict.fromkeys(PROBE_RESULTS, 0)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Lazy(self._collect))
         ProcessCollector(registry=self._registry)
@@ -119,6 +121,10 @@ class OwnMetrics:
         """So many series of a target were left out."""
         self._dropped += count
 
+    def probe_request(self, result: str) -> None:
+        """A request to `/probe` was answered; results are those of `PROBE_RESULTS`."""
+        self._probes[result] += 1
+
     # -- what a scrape sees ------------------------------------------------------------------
 
     def render(self, openmetrics: bool, names: Collection[str] | None = None) -> bytes:
@@ -143,6 +149,7 @@ class OwnMetrics:
         yield _gauge(families.DISCOVERY_TARGETS, [(k, each.targets) for k, each in sources])
         yield _gauge(families.DISCOVERY_SUCCESSFUL, [(k, each.ok) for k, each in sources])
         yield _counter(families.DISCOVERY_FAILURES, [(k, each.failures) for k, each in sources])
+        yield _counter(families.PROBE_REQUESTS, _by_kind(self._probes))
         yield _histogram(families.RESPONSE_PROCESSING, [((), self._processing)])
         yield _counter(families.RESPONSES_UNMATCHED, [((), self.responses.unmatched)])
         yield _counter(families.RESPONSES_LATE, [((), self.responses.late)])

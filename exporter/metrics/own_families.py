@@ -34,6 +34,12 @@ DISCOVERY_FAILURES = counter(
     "it has changed, a URL at each refresh.",
     "source",
 )
+PROBE_REQUESTS = counter(
+    "ftr_probe_requests_total",
+    "Requests to /probe: done, cut short by the time there was, or turned away: denied by the "
+    "configuration, invalid, busy.",
+    "result",
+)
 RESPONSE_PROCESSING = histogram(
     "ftr_response_processing_seconds",
     "From the kernel's receive time stamp of an answer to the moment the hop is recorded. Grows "
@@ -75,7 +81,7 @@ STORAGE_ERRORS = counter(
 
 OWN_FAMILIES = (
     *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, TARGETS),
-    *(DISCOVERY_TARGETS, DISCOVERY_SUCCESSFUL, DISCOVERY_FAILURES),
+    *(DISCOVERY_TARGETS, DISCOVERY_SUCCESSFUL, DISCOVERY_FAILURES, PROBE_REQUESTS),
     *(RESPONSE_PROCESSING, RESPONSES_UNMATCHED, RESPONSES_LATE, SCHEDULER_LAG),
     *(LOOKUPS, LOOKUP_DURATION, CACHE_ENTRIES, SERIES_DROPPED, STORAGE_ERRORS),
 )

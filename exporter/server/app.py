@@ -15,6 +15,7 @@ from exporter.server.frame import POLICY
 from exporter.server.lifecycle import Reload, reload_routes
 from exporter.server.negotiate import OPENMETRICS, TEXT, prefers_openmetrics
 from exporter.server.page import home_pieces, missing_page, target_page
+from exporter.server.probe import ProbeEndpoint, probe_route
 from exporter.server.secure import secure
 from exporter.server.source import Source, TargetState
 
@@ -33,11 +34,15 @@ class TelemetryPathError(FtrError):
 
 
 def make_app(
-    source: Source, *, telemetry_path: str = "/metrics", reload: Reload | None = None
+    source: Source,
+    *,
+    telemetry_path: str = "/metrics",
+    reload: Reload | None = None,
+    probe: ProbeEndpoint | None = None,
 ) -> web.Application:
     """All endpoints over what `source` knows. Raises `TelemetryPathError`.
 
-    `reload` reads the configuration again; None forbids that to clients.
+    `reload` reads the configuration again, `probe` traces now; None forbids that to clients.
 
     The telemetry path wins over every other, so `/` gives metrics instead of the page.
     """
@@ -62,7 +67,7 @@ def make_app(
     for path, handler in others.items():
         routes.setdefault(path, handler)
     app.add_routes([web.get(path, handler) for path, handler in routes.items()])
-    app.add_routes(reload_routes(reload))
+    app.add_routes([*reload_routes(reload), probe_route(probe)])
     return app
 
 

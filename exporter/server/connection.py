@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
@@ -13,9 +15,20 @@ class Connection(web.RequestHandler):
     """A request that is no HTTP is the client's fault: 400, and a line at debug level at most.
 
     aiohttp logs each with a traceback, which lets anyone fill a log, and names its version.
+    `lost` is set when the client has gone away.
     """
 
-    __slots__ = ()
+    __slots__ = ("lost",)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        self.lost = asyncio.Event()
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """See `asyncio.Protocol`."""
+        self.lost.set()
+        super().connection_lost(exc)
 
     def handle_error(
         self,
