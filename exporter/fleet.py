@@ -17,7 +17,9 @@ from exporter.target import TargetMonitor
 T = TypeVar("T")
 
 _SLICE = 200
-"""Targets that are changed in one go, before the event loop gets its turn: some milliseconds."""
+"""Targets that come or go in one go, before the event loop gets its turn: some milliseconds."""
+_SHOWN_SLICE = 10
+"""As `_SLICE`, where each target is shown anew."""
 
 
 class Fleet:
@@ -51,7 +53,7 @@ class Fleet:
             await self._remove(names)
         for changed in _slices(differences.changed):
             await self._replace(changed, warm_up)
-        for adapted in _slices((*differences.relabelled, *differences.retimed)):
+        for adapted in _slices((*differences.relabelled, *differences.retimed), _SHOWN_SLICE):
             for target in adapted:
                 self._monitors[target.name].adapt(target)
             await asyncio.sleep(0)
@@ -83,18 +85,20 @@ class Fleet:
     async def _replace(self, targets: Sequence[Target], warm_up: float) -> None:
         """The sockets are closed first: the new ones ask for the same local ports."""
         await self._scheduler.remove([target.name for target in targets])
-        successors = []
-        for target in targets:
-            former = self._monitors[target.name]
-            former.close()
-            successor = TargetMonitor(target, self._services)
-            successor.succeed(former)
-            successors.append(successor)
-        self._add(successors, warm_up)
-        await asyncio.sleep(0)
+        for some in _slices(targets, _SHOWN_SLICE):
+            successors = [self._successor(target) for target in some]
+            self._add(successors, warm_up)
+            await asyncio.sleep(0)
+
+    def _successor(self, target: Target) -> TargetMonitor:
+        former = self._monitors[target.name]
+        former.close()
+        successor = TargetMonitor(target, self._services)
+        successor.succeed(former)
+        return successor
 
 
-def _slices(items: Iterable[T]) -> Iterator[list[T]]:
+def _slices(items: Iterable[T], size: int = _SLICE) -> Iterator[list[T]]:
     iterator = iter(items)
-    while some := list(islice(iterator, _SLICE)):
+    while some := list(islice(iterator, size)):
         yield some

@@ -90,8 +90,7 @@ class Scheduler:
             self._added += 1
             entry = _Entry(first, self._added, job, regular)
             self._entries[job.name] = entry
-            self._queue.append(entry)
-        heapq.heapify(self._queue)
+            heapq.heappush(self._queue, entry)
         self._arm()
 
     def retime(self, names: Iterable[str]) -> None:
