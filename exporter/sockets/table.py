@@ -54,6 +54,18 @@ class Candidate:
 CANDIDATES = (
     Candidate("linux-icmp", Protocol.ICMP, "exporter.sockets.linux_icmp", "open_linux_icmp"),
     Candidate("linux-udp", Protocol.UDP, "exporter.sockets.linux_udp", "open_linux_udp"),
+    Candidate(
+        "windows-icmp",
+        Protocol.ICMP,
+        "exporter.sockets.windows_icmp",
+        "open_windows_icmp",
+        platforms=("win32",),
+        cannot=(
+            ("dscp", "Windows ignores the type of service of an echo request"),
+            ("interface", "Windows sends by its routes; name an address to send from as source"),
+            ("mtu", "Windows tells no MTU, and keeps to what it learnt of the path before"),
+        ),
+    ),
 )
 """In the order in which they are tried."""
 
