@@ -20,6 +20,8 @@ from exporter.settings import Config
 
 log = structlog.get_logger("daemon")
 
+_MACOS_OPEN_MAX = 10240
+
 
 def serve(options: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop; returns the exit status."""
@@ -46,7 +48,7 @@ def serve(options: argparse.Namespace) -> int:
 async def _run(config: Config, options: Options, storage_path: str | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _stop_signals():
         try:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:
@@ -55,6 +57,12 @@ async def _run(config: Config, options: Options, storage_path: str | None) -> No
     daemon = Daemon(config, storage_path)
     _spare_the_collector()
     await daemon.run(options, stop)
+
+
+def _stop_signals() -> list[signal.Signals]:
+    """Windows has Ctrl-Break besides, which a service manager may send to one process alone."""
+    named = [getattr(signal, name, None) for name in ("SIGTERM", "SIGINT", "SIGBREAK")]
+    return [number for number in named if number is not None]
 
 
 def _refuse_what_is_not_served(config: Config, file: str) -> None:
@@ -78,8 +86,12 @@ def _spare_the_collector() -> None:
 
 def _allow_many_sockets() -> None:
     """Raise the soft limit of open files to the hard one: every target keeps a socket."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
+    with contextlib.suppress(ImportError):
         import resource
 
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for wanted in (hard, max(soft, _MACOS_OPEN_MAX)):
+            # macOS says that the hard limit is infinite, and refuses it.
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                return

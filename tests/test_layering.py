@@ -66,6 +66,7 @@ LEVELS: dict[str, int] = {
     "exporter.sockets.wire": 1,
     "exporter.sockets.table": 1,
     "exporter.sockets.errqueue": 1,
+    "exporter.sockets.windows_reply": 1,
     "exporter.sockets": 2,
     "exporter.hosts": 2,
     "exporter.nameserver": 2,
