@@ -81,7 +81,8 @@ class WindowsIcmpSocket:
         self._wire = EchoWire(request.family, request.packet_size, cookie)
         self._ends = (request.source or _ANY[request.family], request.destination)
         self._sequence = secrets.randbelow(_SEQUENCES)
-        self._in_flight = 0
+        self.in_flight = 0
+        """Requests that Windows has not given back yet."""
         self._closed = False
         self._loop = asyncio.get_running_loop()
 
@@ -100,7 +101,7 @@ class WindowsIcmpSocket:
         if error_number:
             self._api.unwatch(watch, running=True)
             raise failure(error_number, self._request.destination)
-        self._in_flight += 1
+        self.in_flight += 1
 
     def close(self) -> None:
         """See `ProbeSocket`. The handle goes with the last request that uses it."""
@@ -109,7 +110,7 @@ class WindowsIcmpSocket:
             self._close_if_idle()
 
     def _close_if_idle(self) -> None:
-        if self._closed and not self._in_flight:
+        if self._closed and not self.in_flight:
             self._api.close(self._handle)
 
     def _signalled(self, flight: _Flight) -> None:
@@ -129,7 +130,7 @@ class WindowsIcmpSocket:
         finally:
             assert flight.watch is not None
             self._api.unwatch(flight.watch)
-            self._in_flight -= 1
+            self.in_flight -= 1
             self._close_if_idle()
 
     def _tell(self, flight: _Flight) -> None:

@@ -49,6 +49,8 @@ def enter() -> None:
 
     Raises `NamespaceUnavailable` with the reasons; the process is then where it was before.
     """
+    if not hasattr(os, "fork"):
+        raise NamespaceUnavailable("no network namespaces on this system; run the lab on Linux")
     if entered():
         return
     reasons = []
