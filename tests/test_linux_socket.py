@@ -14,8 +14,7 @@ from exporter.model import Family, Probe, Protocol
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.errqueue import Origin, QueuedError
 from exporter.sockets.factory import open_probe_socket
-from exporter.sockets.linux_socket import local_error, open_socket, send_error
-from exporter.sockets.own_address import is_own_address
+from exporter.sockets.linux_socket import is_own_address, local_error, open_socket, send_error
 from tests.conftest import LabFactory
 from tests.probing import WEB, Recorder, run
 

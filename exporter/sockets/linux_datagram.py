@@ -31,11 +31,11 @@ from exporter.sockets.errqueue import (
 from exporter.sockets.icmp import NUMBERS, code_of, kind_of, mtu_of
 from exporter.sockets.linux_socket import (
     BLOCKED,
+    is_own_address,
     local_error,
     no_neighbour,
     send_error,
 )
-from exporter.sockets.own_address import is_own_address
 from exporter.sockets.pending import Pending, Sent
 from exporter.sockets.wire import Wire
 

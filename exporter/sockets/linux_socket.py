@@ -64,6 +64,17 @@ def _bind(sock: socket.socket, address: str, port: int) -> None:
         sock.bind((address, 0))
 
 
+def is_own_address(family: Family, address: str) -> bool:
+    """Whether this host has the address."""
+    inet = socket.AF_INET if family is Family.IPV4 else socket.AF_INET6
+    try:
+        with socket.socket(inet, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
 def send_error(error: OSError, destination: str, mtu: int | None = None) -> ProbeError:
     """What a failed send means to the tracer; `mtu` is that of the first link, if known."""
     message = f"cannot send to {destination}: {error.strerror}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import secrets
+import socket
 import time
 from functools import partial
 
@@ -18,7 +19,6 @@ from exporter.errors import ErrorReason, SocketUnavailable
 from exporter.model import Family, Kind, Probe, Protocol, Response
 from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
 from exporter.sockets.icmp import ECHO_HEADER_BYTES, NUMBERS
-from exporter.sockets.own_address import is_own_address
 from exporter.sockets.windows_api import Api, Echo, Watch, windows_api
 from exporter.sockets.windows_reply import (
     MEANINGS,
@@ -34,6 +34,7 @@ TIMEOUT_MS = 60_000
 """The longest `timeout` that a configuration may ask for: nothing that still counts is lost."""
 
 _ANY = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}
+_ANY_PORT = 9
 _SEQUENCES = 1 << 16
 
 
@@ -41,7 +42,7 @@ def open_windows_icmp(
     request: SocketRequest, listener: Listener, api: Api | None = None
 ) -> ProbeSocket:
     """Open for one destination. Raises `SocketUnavailable`."""
-    if request.source and not is_own_address(request.family, request.source):
+    if request.source and not _is_own(request.family, request.source):
         message = f"this host does not have the address {request.source}"
         raise SocketUnavailable(ErrorReason.SOCKET, message)
     try:
@@ -51,6 +52,20 @@ def open_windows_icmp(
         message = f"Windows gives no handle for ICMP over {request.family}: {error}"
         raise SocketUnavailable(ErrorReason.SOCKET, message) from error
     return WindowsIcmpSocket(api, handle, request, listener)
+
+
+def _is_own(family: Family, address: str) -> bool:
+    """Whether this host has the address: to itself it speaks from the address spoken to.
+
+    Nothing is sent. Binding would not tell: Wine, unlike Windows, binds to any address.
+    """
+    inet = socket.AF_INET if family is Family.IPV4 else socket.AF_INET6
+    try:
+        with socket.socket(inet, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, _ANY_PORT))
+            return bool(probe.getsockname()[0] == address)
+    except OSError:
+        return False
 
 
 class _Flight:
@@ -159,7 +174,7 @@ class WindowsIcmpSocket:
         return (
             kind is Kind.UNREACHABLE
             and reply.address != self._request.destination
-            and is_own_address(self._request.family, reply.address)
+            and _is_own(self._request.family, reply.address)
         )
 
     def _is_ours(self, reply: Reply, flight: _Flight) -> bool:

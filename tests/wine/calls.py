@@ -139,6 +139,17 @@ def test_unreachable_tells_who_and_why(lab_factory: LabFactory, why: str, code: 
     run(test())
 
 
+def test_foreign_source_is_refused(lab_factory: LabFactory) -> None:
+    """An address to send from that this host does not have."""
+    lab_factory("small")
+
+    async def test() -> None:
+        with pytest.raises(SocketUnavailable, match="does not have the address"):
+            opened(WEB[IPV4], Recorder(), source=DARK[IPV4])
+
+    run(test())
+
+
 def test_closed_socket_is_silent_and_its_memory_safe(lab_factory: LabFactory) -> None:
     """A socket closes with a hundred slow answers on their way: none is told, and the next socket
     gets its own all the same."""
