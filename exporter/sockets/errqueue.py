@@ -36,7 +36,7 @@ STAMP_WITH_ID = STAMP_WITHOUT_ID | _OPT_ID
 STAMP_RECEIVED = _RX_SOFTWARE | _SOFTWARE
 
 _AF_INET, _AF_INET6 = 2, 10
-_EXTENDED_ERR = struct.Struct("=IBBBBII")
+_EXTENDED_ERR = struct.Struct("=iBBBBII")
 _RFC4884 = struct.Struct("=HBB")
 _RFC4884_INVALID = 1
 _TIMESPEC = struct.Struct("@ll")
