@@ -57,6 +57,8 @@ LEVELS: dict[str, int] = {
     "exporter.sockets.wire": 1,
     "exporter.sockets.table": 1,
     "exporter.sockets.errqueue": 1,
+    "exporter.sockets.source_ports": 1,
+    "exporter.sockets.tcpinfo": 1,
     "exporter.sockets": 2,
     "exporter.hosts": 2,
     "exporter.nameserver": 2,
