@@ -12,13 +12,13 @@ from tests.lab.lab import Lab
 from tests.soak.branches import runs_that_found
 from tests.soak.loss import Tally, lossy_world, told_loss
 from tests.soak.run import Outcome, Size, changing, steady
-from tests.soak.world import subjects
+from tests.soak.world import PROTOCOLS, subjects
 
 
 def main() -> int:
     """Run both parts, or one of them."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("--protocols", default="icmp,udp")
+    parser.add_argument("--protocols", default=",".join(PROTOCOLS))
     parser.add_argument("--targets", type=int, default=40, help="of each protocol")
     parser.add_argument("--cycles", type=int, default=250, help="of each target, nothing changes")
     parser.add_argument("--changes", type=int, default=210, help="in all; 0 leaves them out")
