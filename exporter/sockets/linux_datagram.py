@@ -19,9 +19,6 @@ from exporter.model import ExtensionObject, Kind, Probe, Protocol, Response
 from exporter.sockets.base import Listener, SocketRequest
 from exporter.sockets.errqueue import (
     OPTIONS,
-    SO_TIMESTAMPING,
-    STAMP_WITH_ID,
-    STAMP_WITHOUT_ID,
     Ancillary,
     Origin,
     QueuedError,
@@ -29,7 +26,7 @@ from exporter.sockets.errqueue import (
     quoted_extensions,
 )
 from exporter.sockets.icmp import NUMBERS, code_of, kind_of, mtu_of, reaches
-from exporter.sockets.linux_socket import local_error
+from exporter.sockets.linux_socket import count_sends_anew, local_error
 from exporter.sockets.local_errors import BLOCKED, is_own_address, no_neighbour, send_error
 from exporter.sockets.pending import Pending, Sent
 from exporter.sockets.roundtrip import round_trip
@@ -92,7 +89,8 @@ class LinuxDatagramSocket:
             try:
                 self._socket.sendmsg([payload], control, 0, address)
             except OSError as error:
-                self._restart_stamps()
+                self._pending.forget_stamps()
+                count_sends_anew(self._socket)
                 if error.errno in BLOCKED or not self._may_be_pending(error, number):
                     raise send_error(
                         error, self._request.destination, self._link_mtu or None
@@ -128,12 +126,6 @@ class LinuxDatagramSocket:
         message = [(options.level, options.ttl, struct.pack("@i", ttl))]
         self._ttl_messages[ttl] = message
         return message
-
-    def _restart_stamps(self) -> None:
-        """Count sends anew: whether a failed send used up a stamp number depends on the kernel."""
-        self._pending.forget_stamps()
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITHOUT_ID)
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
 
     def _readable(self) -> None:
         """Drain both queues, bounded so that a flood cannot starve the other targets."""
