@@ -65,19 +65,22 @@ BACKENDS = [
 ]
 
 
-def backends_that_honour(*options: str) -> pytest.MarkDecorator:
-    """Run a test with every backend that can do all this."""
-    return pytest.mark.parametrize(
-        "backend",
-        [
-            pytest.param(backend, id=f"{backend.candidate.backend}-{backend.family}")
-            for backend in BACKENDS
-            if all(backend.honours(option) for option in options)
-        ],
-    )
+def backends_that(suit: Callable[[Backend], bool]) -> pytest.MarkDecorator:
+    """Run a test with every backend that is fit for it."""
+    fit = [
+        pytest.param(backend, id=f"{backend.candidate.backend}-{backend.family}")
+        for backend in BACKENDS
+        if suit(backend)
+    ]
+    return pytest.mark.parametrize("backend", fit)
 
 
-each_backend = backends_that_honour()
+def backends_that_honour(option: str) -> pytest.MarkDecorator:
+    """Run a test with every backend that can do this."""
+    return backends_that(lambda backend: backend.honours(option))
+
+
+each_backend = backends_that(lambda backend: True)
 
 
 def preferred(protocol: Protocol, family: Family) -> Backend:

@@ -15,8 +15,8 @@ from exporter.sockets.icmp_platforms import quirks_of
 from exporter.sockets.whole_packets import WholePacketSocket
 
 _LINUX_REMEDY = (
-    "or give this process CAP_NET_RAW: AmbientCapabilities=CAP_NET_RAW in its systemd unit, or "
-    "setcap cap_net_raw+ep on the Python interpreter (ping sockets do the same without privilege)"
+    "where ping sockets cannot be allowed, give this process CAP_NET_RAW: "
+    "AmbientCapabilities=CAP_NET_RAW in its systemd unit, or setcap(8) on the Python interpreter"
 )
 _ROOT_REMEDY = "run as root: this system permits raw sockets to nobody else"
 
