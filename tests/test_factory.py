@@ -69,8 +69,12 @@ def test_auto_prefers_icmp_to_udp() -> None:
     """The order of the table is the order of choice, and a protocol narrows it down."""
     assert [c.backend for c in candidates(Protocol.AUTO, platform="linux")] == [
         "linux-icmp",
+        "raw-icmp",
         "linux-udp",
     ]
+    macos = candidates(Protocol.ICMP, platform="darwin")
+    assert [c.backend for c in macos] == ["macos-icmp", "raw-icmp"]
+    assert [c.backend for c in candidates(Protocol.ICMP, platform="freebsd14")] == ["raw-icmp"]
     assert [c.backend for c in candidates(Protocol.UDP, platform="linux")] == ["linux-udp"]
     assert candidates(Protocol.QUIC, platform="plan9") == ()
 
