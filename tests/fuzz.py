@@ -32,7 +32,8 @@ from exporter.sockets.errqueue import (
     parse_extended_error,
     quoted_extensions,
 )
-from exporter.sockets.wire import EchoWire, UdpWire, Wire
+from exporter.sockets.wire import EchoWire, Wire
+from exporter.sockets.wire_udp import UdpWire
 
 CHUNK = 2500
 """Inputs to draw from one seed."""

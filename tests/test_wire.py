@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from exporter import __version__
 from exporter.extensions import internet_checksum
 from exporter.model import Family, Kind
-from exporter.sockets.wire import COOKIE_BYTES, UDP_BASE_PORT, EchoWire, UdpWire, Wire
+from exporter.sockets.wire import COOKIE_BYTES, EchoWire, Wire
+from exporter.sockets.wire_udp import UDP_BASE_PORT, UdpWire
 
 COOKIE = bytes.fromhex("c00c1e0123456789")
 OTHER = bytes.fromhex("c00c1e0123456788")
@@ -68,7 +69,8 @@ def test_packet_too_small_for_a_cookie_still_has_its_number(size: int) -> None:
     assert echo(size=size).quoted(payload, 0) == 513
     payload, port = udp(size=size).encode(513, 1)
     assert payload[:2] == b"\x02\x01"
-    assert udp(size=size).quoted(payload, port) == -1
+    whole = len(payload) > 3
+    assert udp(size=size).quoted(payload, port) == (513 if whole else -1)
 
 
 @each_family

@@ -54,6 +54,9 @@ class Candidate:
 CANDIDATES = (
     Candidate("linux-icmp", Protocol.ICMP, "exporter.sockets.linux_icmp", "open_linux_icmp"),
     Candidate("linux-udp", Protocol.UDP, "exporter.sockets.linux_udp", "open_linux_udp"),
+    Candidate(
+        "linux-quic", Protocol.QUIC, "exporter.sockets.linux_quic", "open_linux_quic", auto=False
+    ),
 )
 """In the order in which they are tried."""
 
