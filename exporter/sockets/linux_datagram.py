@@ -28,15 +28,11 @@ from exporter.sockets.errqueue import (
     parse_ancillary,
     quoted_extensions,
 )
-from exporter.sockets.icmp import NUMBERS, code_of, kind_of, mtu_of
-from exporter.sockets.linux_socket import (
-    BLOCKED,
-    is_own_address,
-    local_error,
-    no_neighbour,
-    send_error,
-)
+from exporter.sockets.icmp import NUMBERS, code_of, kind_of, mtu_of, reaches
+from exporter.sockets.linux_socket import local_error
+from exporter.sockets.local_errors import BLOCKED, is_own_address, no_neighbour, send_error
 from exporter.sockets.pending import Pending, Sent
+from exporter.sockets.roundtrip import round_trip
 from exporter.sockets.wire import Wire
 
 _DATA_BYTES = 2048
@@ -44,7 +40,6 @@ _CONTROL_BYTES = 512
 _ITEMS_PER_WAKE_UP = 256
 _SEND_TRIES = 1000
 _TRIES_UNLESS_ANSWERS_POUR_IN = 4
-_CLOCK_STEP_NS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,34 +229,11 @@ class LinuxDatagramSocket:
                 code,
                 ancillary.ttl,
                 extensions,
-                self._reached(address, kind, code),
+                address == self._request.destination and reaches(family, kind, code),
                 mtu,
                 translated,
             )
         )
-
-    def _reached(self, address: str, kind: Kind, code: int | None) -> bool:
-        if address != self._request.destination or kind is Kind.TIME_EXCEEDED:
-            return False
-        return (
-            kind is not Kind.UNREACHABLE or code == NUMBERS[self._request.family].port_unreachable
-        )
-
-
-def round_trip(sent: Sent, received: int | None, now: int, monotonic: int) -> float:
-    """Seconds from sending to receiving, by kernel stamps where there are both.
-
-    Stamps are wall-clock time. Where that clock was set in between (its distance from the monotonic
-    clock differs from the one at sending), or the stamps contradict the order of events, the
-    monotonic clock decides, read by this process before sending and after receiving.
-    """
-    step = (now - monotonic) - (sent.wall_ns - sent.monotonic_ns)
-    elapsed = monotonic - sent.monotonic_ns
-    if received is not None and abs(step) < _CLOCK_STEP_NS + elapsed // 1000:
-        rtt = received - (sent.stamp_ns or sent.wall_ns)
-        if 0 <= rtt <= elapsed + _CLOCK_STEP_NS:
-            return rtt / 1e9
-    return elapsed / 1e9
 
 
 def _same_host(found: str, wanted: str) -> bool:
