@@ -33,7 +33,10 @@ from exporter.sockets.errqueue import (
     quoted_extensions,
 )
 from exporter.sockets.wire import EchoWire, Wire
-from exporter.sockets.wire_udp import UdpWire
+from exporter.sockets.wire_dns import DnsWire
+from exporter.sockets.wire_ntp import NtpWire
+from exporter.sockets.wire_quic import QuicWire
+from exporter.sockets.wire_udp import PayloadWire, UdpWire
 
 CHUNK = 2500
 """Inputs to draw from one seed."""
@@ -57,7 +60,10 @@ class Watched(bytes):
 
 _WIRES: tuple[Wire, ...] = (
     *(EchoWire(family, size, _COOKIE) for family in Family for size in (None, 28, 36)),
-    *(UdpWire(family, None, _COOKIE, port) for family in Family for port in (None, 53)),
+    *(UdpWire(family, None, _COOKIE, port) for family in Family for port in (None, 9)),
+    *(wire(family, _COOKIE) for family in Family for wire in (DnsWire, NtpWire)),
+    QuicWire(Family.IPV4, None, _COOKIE),
+    PayloadWire(b"payload", 9),
 )
 _LEVELS = (
     SOL_SOCKET,

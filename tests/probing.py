@@ -19,6 +19,7 @@ from exporter.sockets.factory import open_candidate, open_probe_socket
 from exporter.sockets.table import CANDIDATES, Candidate
 from exporter.strategy import Plan, TraceState
 from exporter.tracer import ResponseCounts, Tracer
+from tests.lab.lab import Lab
 
 Result = TypeVar("Result")
 
@@ -46,6 +47,11 @@ class Backend:
     def open(self, request: SocketRequest, listener: Listener) -> ProbeSocket:
         """Open this backend, whatever the factory would prefer. Raises `SocketUnavailable`."""
         return open_candidate(self.candidate, request, listener)
+
+    def quoted_enough(self, lab: Lab) -> None:
+        """Let the router that quotes 8 bytes quote more, where they tell this backend no TTL."""
+        if self.protocol is Protocol.QUIC:
+            lab.set_hop("edge", quote="full")
 
     def honours(self, option: str) -> bool:
         """Whether it can do what the configuration calls by this name."""
