@@ -107,7 +107,7 @@ def test_all_that_routers_may_hash_stays_put(
         tap.bind(("lab1", 3))
         tap.settimeout(5)
         run(test())
-        ttls = set()
+        ttls: set[int] = set()
         while len(ttls) < 5:
             packet = parse(tap.recv(65535))
             if packet is None or packet.ttl not in range(101, 106):
