@@ -21,8 +21,8 @@ from exporter.sockets.base import SocketRequest
 from exporter.strategy import Plan
 from exporter.tally import Tally
 from exporter.tracer import ResponseCounts
-from exporter.verdict import Verdict
 from exporter.view import View
+from exporter.watch.verdict import Verdict
 
 _PATIENCE_SECONDS = 0.5
 _ROUND_SPACING_SECONDS = 1.0
