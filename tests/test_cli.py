@@ -18,8 +18,10 @@ import pytest
 
 from exporter import __version__
 from exporter.cli import daemon_parser, main
+from exporter.model import Family
 from tests.conftest import LabFactory
 from tests.daemon import running
+from tests.probing import BACKENDS
 from tests.test_daemon import names
 
 ADDRESS = re.compile(r"server\.listening .*?(127\.0\.0\.1:\d+)")
@@ -138,11 +140,11 @@ def test_sockets_shows_what_is_usable_and_the_remedy(
     """Permitted and refused ping sockets; UDP works either way."""
     lab_factory("small")
     assert main(["sockets"]) == 0
-    assert capsys.readouterr().out.count("yes") == 4
+    assert capsys.readouterr().out.count("yes") == len(BACKENDS)
     lab_factory("small", ping_sockets=False)
     assert main(["sockets"]) == 0
     refused = capsys.readouterr().out
-    assert refused.count("yes") == 2
+    assert refused.count("yes") == len(BACKENDS) - len(Family)
     assert "remedy: " in refused
     assert "net.ipv4.ping_group_range" in refused
 
@@ -156,7 +158,10 @@ def test_sockets_shows_what_is_usable_and_the_remedy(
         (["-n", "-P", "udp", "192.0.2.6"], 1, ("not reached",)),
         (["nosuch.example.net"], 2, ("NXDOMAIN",)),
         (["-n", "--source", "192.0.2.77", "192.0.2.1"], 2, ("could not trace",)),
-        (["-n", "-P", "quic", "192.0.2.1"], 2, ("no backend for protocol quic",)),
+        (["-n", "-P", "quic", "192.0.2.1"], 0, ("192.0.2.254", "reached in 7 hops")),
+        (["-n", "-P", "quic", "-p", "8443", "192.0.2.2"], 0, ("reached in 6 hops",)),
+        (["-n", "-P", "quic", "-s", "100", "192.0.2.1"], 2, ("at least 1228 bytes",)),
+        (["-n", "-P", "udp", "-p", "53", "192.0.2.1"], 0, ("192.0.2.254", "reached in 7 hops")),
         (["-n", "192.0.2.2", "192.0.2.6"], 1, ("reached in 6 hops", "not reached")),
     ],
 )
