@@ -65,10 +65,12 @@ class PortPerTtl:
         self._listener = listener
         self._told_apart: set[int] = set()
         self._waiting: dict[int, Probe] = {}
+        self._given_back: dict[Probe, bool] = {}
+        self._told = False
         self._alike = alike
         self._closed = False
         self._own: dict[int, LinuxDatagramSocket] = {}
-        self._shared = open_udp(flavour, _Overheard(wire, self._heard), request, self)
+        self._shared = open_udp(flavour, _Overheard(wire, self._heard_in_flow), request, self)
 
     def send(self, probe: Probe) -> None:
         """See `ProbeSocket`; a socket that this TTL needs may be refused."""
@@ -89,35 +91,50 @@ class PortPerTtl:
         if own is None:
             port = self._request.local_port
             port = port + ttl if 0 < port <= _LAST_PORT - ttl else 0
-
-            def heard(sequence: int | None) -> int | None:
-                if sequence is not None and sequence >= 0:
-                    self._told_apart.add(ttl)
-                return sequence
-
             request = replace(self._request, local_port=port)
-            own = open_udp(self._flavour, _Overheard(self._wire, heard), request, self._listener)
+            own = open_udp(self._flavour, _Overheard(self._wire, self._heard), request, self)
             self._own[ttl] = own
         return own
 
+    # -- what the wires find in an answer, right before it is told of below -------------------
+
     def _heard(self, sequence: int | None) -> int | None:
-        """What the one flow's answers say of their probes; those that say nothing match none."""
-        if sequence != -1:
+        """An answer at a port of its own: -1 stands for the newest probe there, of the one TTL."""
+        self._told = sequence != -1
+        return sequence
+
+    def _heard_in_flow(self, sequence: int | None) -> int | None:
+        """An answer of the one flow; one that names no probe matches none."""
+        self._told = sequence != -1
+        if self._told:
             return sequence
         self._alike = True
         waiting, self._waiting = self._waiting, {}
         self._told_apart -= waiting.keys()
         for probe in waiting.values():
             if not self._closed:
-                self._listener.failed(probe, AskAgain())
+                self._give_back(probe)
         return None
 
-    # -- what the one flow's socket says ------------------------------------------------------
+    def _give_back(self, probe: Probe) -> None:
+        before = self._given_back
+        self._given_back = {each: before[each] for each in before if each.trace >= probe.trace - 1}
+        self._given_back[probe] = False
+        self._listener.failed(probe, AskAgain())
+
+    # -- what the sockets say -----------------------------------------------------------------
 
     def responded(self, response: Response) -> None:
-        """See `Listener`."""
-        self._settled(response.probe)
-        self._told_apart.add(response.probe.ttl)
+        """See `Listener`. A probe that was sent twice may be answered twice; once counts."""
+        probe = response.probe
+        self._settled(probe)
+        if self._told:
+            self._told_apart.add(probe.ttl)
+        if self._given_back.get(probe, False):
+            self._listener.unmatched()
+            return
+        if probe in self._given_back:
+            self._given_back[probe] = True
         self._listener.responded(response)
 
     def failed(self, probe: Probe, error: ProbeError) -> None:

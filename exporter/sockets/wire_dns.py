@@ -1,9 +1,9 @@
 """Pure: DNS questions (RFC 1035) that every server answers, and briefly.
 
 The question is the address of `localhost`: resolvers answer it by themselves, without asking
-anybody (RFC 6761 section 6.3), in a record of 16 bytes; authoritative servers refuse without any.
-The root's SOA or name servers, answered as widely, take some 75 or 200 bytes. The question itself
-has 50, so the answer is hardly longer.
+anybody (RFC 6761 section 6.3), in a record of 16 bytes; authoritative servers do so, or refuse. The
+root's SOA or name servers, answered as widely, take some 75 or 200 bytes. The question itself has
+50, so the answer is hardly longer.
 """
 
 from __future__ import annotations
