@@ -65,19 +65,26 @@ BACKENDS = [
 ]
 
 
-def backends_that_honour(*options: str) -> pytest.MarkDecorator:
-    """Run a test with every backend that can do all this."""
+def backends_where(condition: Callable[[Backend], bool]) -> pytest.MarkDecorator:
+    """Run a test with every backend of which this holds."""
     return pytest.mark.parametrize(
         "backend",
         [
             pytest.param(backend, id=f"{backend.candidate.backend}-{backend.family}")
             for backend in BACKENDS
-            if all(backend.honours(option) for option in options)
+            if condition(backend)
         ],
     )
 
 
+def backends_that_honour(*options: str) -> pytest.MarkDecorator:
+    """Run a test with every backend that can do all this."""
+    return backends_where(lambda backend: all(backend.honours(option) for option in options))
+
+
 each_backend = backends_that_honour()
+each_connecting = backends_where(lambda backend: backend.protocol is Protocol.TCP)
+each_connectionless = backends_where(lambda backend: backend.protocol is not Protocol.TCP)
 
 
 def preferred(protocol: Protocol, family: Family) -> Backend:

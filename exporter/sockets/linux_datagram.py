@@ -15,7 +15,7 @@ import struct
 import time
 from dataclasses import dataclass
 
-from exporter.model import ExtensionObject, Kind, Probe, Protocol, Response
+from exporter.model import Kind, Probe, Protocol
 from exporter.sockets.base import Listener, SocketRequest
 from exporter.sockets.errqueue import (
     OPTIONS,
@@ -26,13 +26,11 @@ from exporter.sockets.errqueue import (
     Origin,
     QueuedError,
     parse_ancillary,
-    quoted_extensions,
 )
-from exporter.sockets.icmp import NUMBERS, code_of, kind_of, mtu_of, reaches
-from exporter.sockets.linux_socket import local_error
-from exporter.sockets.local_errors import BLOCKED, is_own_address, no_neighbour, send_error
+from exporter.sockets.icmp import kind_of
+from exporter.sockets.linux_answer import local_failure, response_of, same_host
+from exporter.sockets.local_errors import BLOCKED, send_error
 from exporter.sockets.pending import Pending, Sent
-from exporter.sockets.roundtrip import round_trip
 from exporter.sockets.wire import Wire
 
 _DATA_BYTES = 2048
@@ -170,33 +168,23 @@ class LinuxDatagramSocket:
             self._link_mtu = error.info
             return
         sent = None
-        translated = not (address and _same_host(address[0], self._request.destination))
+        translated = not (address and same_host(address[0], self._request.destination))
         if address and (not translated or len(quote) >= self._wire.proof_bytes):
             sent = self._pending.take(self._wire.quoted(quote, address[1]), address[1])
         if sent is None:
             self._listener.unmatched()
             return
-        if error.origin == Origin.LOCAL or error.offender is None:
-            self._listener.failed(sent.probe, local_error(error, self._request.destination))
-        elif self._is_local_failure(error):
-            self._listener.failed(sent.probe, no_neighbour(self._request.destination))
+        failure = local_failure(error, self._request)
+        if failure is not None:
+            self._listener.failed(sent.probe, failure)
         else:
             kind = kind_of(self._request.family, error.icmp_type)
             translated = translated or address[1] != sent.port
-            self._respond(sent, error.offender, kind, ancillary, quote, translated)
-
-    def _is_local_failure(self, error: QueuedError) -> bool:
-        """Whether our own kernel sent the error, since nobody answers on the link for the route."""
-        return (
-            error.offender != self._request.destination
-            and error.errno == errno.EHOSTUNREACH
-            and error.icmp_type == NUMBERS[self._request.family].unreachable
-            and is_own_address(self._request.family, error.offender or "")
-        )
+            self._respond(sent, error.offender or "", kind, ancillary, quote, translated)
 
     def _answer(self, data: bytes, ancillary: Ancillary, address: tuple[str, int]) -> None:
         sent = None
-        if address and _same_host(address[0], self._request.destination):
+        if address and same_host(address[0], self._request.destination):
             sent = self._pending.take(self._wire.answered(data, address[1]), address[1])
         if sent is None:
             self._listener.unmatched()
@@ -212,29 +200,14 @@ class LinuxDatagramSocket:
         quote: bytes = b"",
         translated: bool = False,
     ) -> None:
-        now, received, family = time.time_ns(), ancillary.stamp, self._request.family
-        code = mtu = None
-        extensions: tuple[ExtensionObject, ...] = ()
-        if (error := ancillary.error) is not None:
-            code = code_of(family, error.icmp_type, error.code)
-            mtu = mtu_of(family, error.icmp_type, error.code, error.info)
-            extensions = quoted_extensions(quote, error, self._quote_header_bytes)
         self._listener.responded(
-            Response(
-                sent.probe,
-                address,
-                kind,
-                round_trip(sent, received, now, time.monotonic_ns()),
-                (received or now) / 1e9,
-                code,
-                ancillary.ttl,
-                extensions,
-                address == self._request.destination and reaches(family, kind, code),
-                mtu,
-                translated,
+            response_of(
+                self._request,
+                sent,
+                (address, kind),
+                ancillary,
+                quote=quote,
+                quote_header_bytes=self._quote_header_bytes,
+                translated=translated,
             )
         )
-
-
-def _same_host(found: str, wanted: str) -> bool:
-    return found == wanted or found.partition("%")[0] == wanted
