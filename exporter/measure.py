@@ -178,6 +178,7 @@ class PathMonitor:
             interface=module.interface,
             dscp=module.dscp,
             packet_size=module.packet_size,
+            payload=module.payload,
         )
 
     def _forget_path(self) -> None:

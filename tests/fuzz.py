@@ -32,7 +32,11 @@ from exporter.sockets.errqueue import (
     parse_extended_error,
     quoted_extensions,
 )
-from exporter.sockets.wire import EchoWire, UdpWire, Wire
+from exporter.sockets.wire import EchoWire, Wire
+from exporter.sockets.wire_dns import DnsWire
+from exporter.sockets.wire_ntp import NtpWire
+from exporter.sockets.wire_quic import QuicWire
+from exporter.sockets.wire_udp import PayloadWire, UdpWire
 from tests.fuzz_icmp import PLATFORMS, controls, packets, whole_packets
 from tests.watched import Watched
 
@@ -47,7 +51,10 @@ _COOKIE = bytes.fromhex("c00c1e0123456789")
 
 _WIRES: tuple[Wire, ...] = (
     *(EchoWire(family, size, _COOKIE) for family in Family for size in (None, 28, 36)),
-    *(UdpWire(family, None, _COOKIE, port) for family in Family for port in (None, 53)),
+    *(UdpWire(family, None, _COOKIE, port) for family in Family for port in (None, 9)),
+    *(wire(family, _COOKIE) for family in Family for wire in (DnsWire, NtpWire)),
+    QuicWire(Family.IPV4, None, _COOKIE),
+    PayloadWire(b"payload", 9),
 )
 _LEVELS = (
     0xFFFF,

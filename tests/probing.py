@@ -20,6 +20,7 @@ from exporter.sockets.table import CANDIDATES, Candidate
 from exporter.strategy import Plan, TraceState
 from exporter.tracer import ResponseCounts, Tracer
 from tests.foreign_ways import FOREIGN_WAYS
+from tests.lab.lab import Lab
 
 Result = TypeVar("Result")
 
@@ -52,6 +53,11 @@ class Backend:
     def foreign(self) -> bool:
         """Whether it plays the ways of another platform."""
         return self.candidate in FOREIGN_WAYS
+
+    def quoted_enough(self, lab: Lab) -> None:
+        """Let the router that quotes 8 bytes quote more, where they tell this backend no TTL."""
+        if self.protocol is Protocol.QUIC:
+            lab.set_hop("edge", quote="full")
 
     def honours(self, option: str) -> bool:
         """Whether it can do what the configuration calls by this name."""

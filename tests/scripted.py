@@ -12,7 +12,7 @@ from exporter.errors import ProbeError
 from exporter.model import Family, Probe, Protocol, Response
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.linux_datagram import Flavour, LinuxDatagramSocket
-from exporter.sockets.wire import UdpWire
+from exporter.sockets.wire_udp import UdpWire
 from tests.probing import Recorder, run
 from tests.test_errqueue import IPV4_EXPIRED
 

@@ -133,8 +133,9 @@ def test_all_refused_names_each_with_its_reason_and_remedy(monkeypatch: pytest.M
     assert caught.value.remedy == "rest the pigeon"
 
 
-def test_protocol_that_nobody_serves_is_refused_in_words() -> None:
+def test_protocol_that_nobody_serves_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """No candidate at all is a reason of its own."""
+    rows(monkeypatch)
     request = SocketRequest("127.0.0.1", Family.IPV4, Protocol.QUIC)
     with pytest.raises(SocketUnavailable, match=f"protocol quic on {sys.platform}") as caught:
         open_probe_socket(request, Recorder())

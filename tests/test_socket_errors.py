@@ -85,7 +85,7 @@ def test_request_options_are_honoured(lab_factory: LabFactory, backend: Backend)
 
     async def test() -> None:
         recorder = Recorder()
-        wanted = {"source": source, "interface": "lab0", "dscp": 46, "packet_size": 600}
+        wanted = {"source": source, "interface": "lab0", "dscp": 46, "packet_size": 1300}
         honoured = {option: wanted[option] for option in wanted if backend.honours(option)}
         for option in wanted.keys() - honoured.keys():
             with pytest.raises(SocketUnavailable, match=f"cannot honour {option}"):
@@ -98,7 +98,7 @@ def test_request_options_are_honoured(lab_factory: LabFactory, backend: Backend)
 
     run(test())
     if backend.honours("packet_size"):
-        assert [record.size for record in lab.truth()] == [600]
+        assert [record.size for record in lab.truth()] == [1300]
 
 
 @each_backend

@@ -74,6 +74,9 @@ CANDIDATES = (
     ),
     Candidate("linux-udp", Protocol.UDP, "exporter.sockets.linux_udp", "open_linux_udp"),
     Candidate(
+        "linux-quic", Protocol.QUIC, "exporter.sockets.linux_quic", "open_linux_quic", auto=False
+    ),
+    Candidate(
         "linux-tcp",
         Protocol.TCP,
         "exporter.sockets.linux_tcp",
