@@ -10,7 +10,7 @@ import time
 
 from exporter.model import Probe, Protocol, Response
 from tests.conftest import LabFactory
-from tests.probing import DARK, MAIL, ROUTERS, WEB, Backend, Recorder, each_backend, run
+from tests.probing import DARK, ROUTERS, WEB, Backend, Recorder, each_backend, run
 
 HOPS = ("gw", "core1", "edge")
 
@@ -59,7 +59,7 @@ def test_answers_are_told_slow_ones_after_fast_ones(
 
     async def test() -> None:
         recorder = Recorder()
-        socket = backend.open(backend.request(MAIL[backend.family]), recorder)
+        socket = backend.open(backend.request(WEB[backend.family]), recorder)
         for ttl in (1, 2, 4):
             socket.send(Probe(1, 0, ttl))
         await recorder.until_responses(3)
@@ -141,7 +141,7 @@ def test_answers_are_handled_at_once(lab_factory: LabFactory, backend: Backend) 
 
     (`make bench ARGS=backends` measures it).
     """
-    lab_factory("small")
+    backend.quoted_enough(lab_factory("small"))
 
     async def test() -> None:
         watch = _Watch()

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from exporter import __version__
 from exporter.model import Family, Kind
 from exporter.sockets.wire_quic import QuicWire
-from tests.fuzz import Watched
 from tests.lab.packets import version_negotiation
+from tests.watched import Watched
 
 COOKIE = bytes.fromhex("c00c1e0123456789")
 OTHER = bytes.fromhex("c00c1e1123456789")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from exporter.model import Family, Kind
 from exporter.sockets.wire_dns import DnsWire
 from exporter.sockets.wire_ntp import NtpWire
-from tests.fuzz import Watched
+from tests.watched import Watched
 
 COOKIE = bytes.fromhex("c00c1e0123456789")
 DNS = DnsWire(Family.IPV4, COOKIE)

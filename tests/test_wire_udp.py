@@ -16,7 +16,7 @@ from exporter.sockets.wire_dns import DnsWire
 from exporter.sockets.wire_ntp import NtpWire
 from exporter.sockets.wire_quic import QuicWire
 from exporter.sockets.wire_udp import UDP_BASE_PORT, PayloadWire, UdpWire
-from tests.fuzz import Watched
+from tests.watched import Watched
 
 COOKIE = bytes.fromhex("c00c1e0123456789")
 OTHER = bytes.fromhex("c00c1e1123456789")
