@@ -189,6 +189,36 @@ def test_failed_send_is_no_loss(number: int, kind: type[ProbeError], reason: Err
     scripted(test, REQUESTS[Family.IPV4])
 
 
+def test_flood_is_taken_in_portions() -> None:
+    """A thousand answers in one wake-up would keep all else waiting; errors of reads are passed."""
+
+    def test(bench: Bench) -> None:
+        answer = delivered_by_apple(reply(Family.IPV4, bench.send(Probe(1, 0, 1))))
+        bench.kernel.answers.extend([OSError(errno.EHOSTUNREACH, "pending")] * 3)
+        bench.kernel.answers.extend([(answer, [], 0, ("192.0.2.1", 0))] * 1000)
+        steps = []
+        while bench.kernel.answers:
+            left = len(bench.kernel.answers)
+            bench.engine._channel._readable()
+            steps.append(left - len(bench.kernel.answers))
+        assert max(steps) <= 256
+        assert (len(bench.recorder.responses), bench.recorder.strangers) == (1, 999)
+
+    scripted(test, REQUESTS[Family.IPV4])
+
+
+def test_all_ids_taken_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process cannot have more sockets than there are ids."""
+    monkeypatch.setattr(ECHO_IDS, "take", lambda family, wanted: None)
+
+    async def test() -> None:
+        with pytest.raises(SocketUnavailable, match="65,535 echo ids") as caught:
+            open_macos_icmp(REQUESTS[Family.IPV4], Recorder())
+        assert caught.value.reason is ErrorReason.SOCKET
+
+    run(test())
+
+
 def test_ttl_of_the_socket_is_set_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """BSD: as a socket option, right before the send that it is for."""
     calls: list[object] = []
