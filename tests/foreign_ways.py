@@ -30,6 +30,7 @@ def _played(theirs: Quirks, family: Family) -> Quirks:
         whole_message=theirs.whole_message,
         stamps=_STAMPS,
         error_queue=False,
+        shared=True,
         filters=(),
     )
 

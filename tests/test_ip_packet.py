@@ -164,6 +164,17 @@ def test_malformed_headers() -> None:
             parse_message(family, error(family, bytes((first,)) + quote[1:]))
 
 
+@pytest.mark.parametrize("first", [0, 43, 44, 60])
+def test_extension_header_cut_off_is_malformed(first: int) -> None:
+    """The quote ends in the middle of it, or before what it says is its own end."""
+    for rest in (b"", bytes(7), bytes((58, 9)) + bytes(6)):
+        if first == 44 and len(rest) == 8:
+            continue
+        quote = quoted(Family.IPV6, rest, protocol=first)
+        with pytest.raises(MalformedPacket):
+            parse_message(Family.IPV6, error(Family.IPV6, quote))
+
+
 def test_wrong_checksum_is_malformed_where_the_kernel_has_not_looked() -> None:
     """Linux hands raw sockets what it would drop itself."""
     packet = bytearray(delivered(Family.IPV4, reply(Family.IPV4, echo(Family.IPV4, 1))))

@@ -109,15 +109,14 @@ def test_foreign_ping_wakes_nobody(lab_factory: LabFactory, family: Family) -> N
         _, unfiltered = opened(ways["as-bsd"])
         foreign, ping = opened(ways["linux-icmp"])
         loop = asyncio.get_running_loop()
-        for each in (raw, unfiltered):
-            loop.remove_reader(each._socket.fileno())
+        sockets = raw._channel.socket, unfiltered._channel.socket
+        for each in sockets:
+            loop.remove_reader(each.fileno())
         for ttl in range(1, 5):
             ping.send(Probe(1, 0, ttl))
         await foreign.until_responses(4)
-        assert select.select([raw._socket, unfiltered._socket], [], [], 0)[0] == [
-            unfiltered._socket
-        ]
-        loop.add_reader(raw._socket.fileno(), raw._readable)
+        assert select.select(sockets, [], [], 0)[0] == [sockets[1]]
+        loop.add_reader(sockets[0].fileno(), raw._channel._readable)
         raw.send(Probe(1, 0, 4))
         await quiet.until_responses(1)
         assert quiet.strangers == 0

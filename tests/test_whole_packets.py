@@ -32,7 +32,7 @@ REQUESTS = {
 }
 SOURCES = {Family.IPV4: "198.51.100.1", Family.IPV6: "2001:db8:100::1"}
 HEADER_BYTES = {Family.IPV4: 20, Family.IPV6: 0}
-OPEN = "exporter.sockets.whole_packets.open_icmp"
+OPEN = "exporter.sockets.icmp_channel.open_icmp"
 each_family = pytest.mark.parametrize("family", list(Family))
 
 
@@ -58,7 +58,7 @@ class Bench:
         packet = message if self.family is Family.IPV6 else delivered_by_apple(message)
         address = (source or SOURCES[self.family], 0)
         self.kernel.answers.append((packet, _control(self.family), 0, address))
-        self.engine._readable()
+        self.engine._channel._readable()
 
 
 def _control(family: Family) -> list[tuple[int, int, bytes]]:
@@ -139,6 +139,7 @@ def test_other_programs_answers_are_nothing_to_us(family: Family) -> None:
         bench.deliver(error(family, quoted(family, bytes(message))))
         bench.deliver(reply(family, bytes(message)), REQUESTS[family].destination)
         bench.deliver(error(family, quoted(family, bytes(8), protocol=17)))
+        bench.deliver(bytes(message[:5]))
         assert (bench.recorder.responses, bench.recorder.strangers) == ([], 0)
 
     scripted(test, REQUESTS[family])
@@ -146,7 +147,7 @@ def test_other_programs_answers_are_nothing_to_us(family: Family) -> None:
 
 @each_family
 def test_answers_that_are_not_proved_are_strangers(family: Family) -> None:
-    """Our id, but another cookie, another sender, an answer again, or a packet cut off."""
+    """Our id, but another cookie, another sender, an answer again, or one cut off."""
 
     def test(bench: Bench) -> None:
         message = bench.send(Probe(1, 0, 1))
@@ -155,11 +156,10 @@ def test_answers_that_are_not_proved_are_strangers(family: Family) -> None:
         bench.deliver(reply(family, forged), REQUESTS[family].destination)
         bench.deliver(reply(family, message))
         bench.deliver(reply(family, message[:20]), REQUESTS[family].destination)
-        bench.deliver(message[:5])
-        assert (bench.recorder.responses, bench.recorder.strangers) == ([], 5)
+        assert (bench.recorder.responses, bench.recorder.strangers) == ([], 4)
         for _ in range(3):
             bench.deliver(reply(family, message), REQUESTS[family].destination)
-        assert (len(bench.recorder.responses), bench.recorder.strangers) == (1, 7)
+        assert (len(bench.recorder.responses), bench.recorder.strangers) == (1, 6)
 
     scripted(test, REQUESTS[family])
 
@@ -187,6 +187,36 @@ def test_failed_send_is_no_loss(number: int, kind: type[ProbeError], reason: Err
         assert [r.probe.round for r in bench.recorder.responses] == [1]
 
     scripted(test, REQUESTS[Family.IPV4])
+
+
+def test_flood_is_taken_in_portions() -> None:
+    """A thousand answers in one wake-up would keep all else waiting; errors of reads are passed."""
+
+    def test(bench: Bench) -> None:
+        answer = delivered_by_apple(reply(Family.IPV4, bench.send(Probe(1, 0, 1))))
+        bench.kernel.answers.extend([OSError(errno.EHOSTUNREACH, "pending")] * 3)
+        bench.kernel.answers.extend([(answer, [], 0, ("192.0.2.1", 0))] * 1000)
+        steps = []
+        while bench.kernel.answers:
+            left = len(bench.kernel.answers)
+            bench.engine._channel._readable()
+            steps.append(left - len(bench.kernel.answers))
+        assert max(steps) <= 256
+        assert (len(bench.recorder.responses), bench.recorder.strangers) == (1, 999)
+
+    scripted(test, REQUESTS[Family.IPV4])
+
+
+def test_all_ids_taken_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process cannot have more sockets than there are ids."""
+    monkeypatch.setattr(ECHO_IDS, "take", lambda family, wanted: None)
+
+    async def test() -> None:
+        with pytest.raises(SocketUnavailable, match="65,535 echo ids") as caught:
+            open_macos_icmp(REQUESTS[Family.IPV4], Recorder())
+        assert caught.value.reason is ErrorReason.SOCKET
+
+    run(test())
 
 
 def test_ttl_of_the_socket_is_set_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +283,7 @@ def test_nothing_that_arrives_raises(
             if family is Family.IPV4 and ours:
                 packet = delivered_by_apple(packet.ljust(32, b"\0"))
             bench.kernel.answers.append((packet, control, 0, (SOURCES[family], 0)))
-        bench.engine._readable()
+        bench.engine._channel._readable()
         heard = bench.recorder
         told = [response.probe for response in heard.responses]
         assert len(told) + heard.strangers <= len(items)

@@ -105,7 +105,7 @@ _BSD_STAMPS = {
 """`struct timeval`: the microseconds are an int on macOS and NetBSD, else a long."""
 
 _BSD_IPV4 = Quirks(
-    _IP, TtlBy.OPTION, _IP_TTL, _IP_TOS, _BSD_STAMPS["freebsd"], header_in_front=True
+    _IP, TtlBy.OPTION, _IP_TTL, _IP_TOS, _BSD_STAMPS["freebsd"], header_in_front=True, shared=True
 )
 _BSD_IPV6 = Quirks(
     _IPV6,
@@ -115,6 +115,7 @@ _BSD_IPV6 = Quirks(
     stamps=_BSD_STAMPS["freebsd"],
     receive_ttl=_IPV6_RECVHOPLIMIT,
     ttl_message=_IPV6_HOPLIMIT,
+    shared=True,
     filters=(_ICMP6_FILTER,),
 )
 BSD = {

@@ -49,7 +49,8 @@ class Quirks:
     `receive_ttl` and `ttl_message` bring the TTL of an answer where no header does. `whole` forbids
     fragments for the socket, `whole_message` with each send, `divisible` permits them again;
     `header_order` is the byte order of a header of our own. `interface` binds to one, by name or
-    else by index. `error_queue`: send stamps come by MSG_ERRQUEUE. `filters` keep other ICMP away.
+    else by index. `error_queue`: send stamps come by MSG_ERRQUEUE. `shared`: no
+    filter knows echo ids, all get everything. `filters` keep other types of ICMP away.
     """
 
     level: int
@@ -68,6 +69,7 @@ class Quirks:
     interface: Option | None = None
     interface_by_name: bool = False
     error_queue: bool = False
+    shared: bool = False
     filters: tuple[Option, ...] = ()
 
 

@@ -11,7 +11,7 @@ from exporter.sockets.base import SocketRequest
 from exporter.sockets.icmp_quirks import Option, Quirks, TtlBy
 from exporter.sockets.linux_filter import attach, echo_filter
 
-_RECEIVE_BUFFER = 1 << 20
+_RECEIVE_BUFFERS = (1 << 20, 1 << 18, 1 << 16)
 
 
 def open_icmp(kind: int, quirks: Quirks, request: SocketRequest, identifier: int) -> socket.socket:
@@ -24,9 +24,10 @@ def open_icmp(kind: int, quirks: Quirks, request: SocketRequest, identifier: int
     protocol = socket.IPPROTO_ICMP if ipv4 else socket.IPPROTO_ICMPV6
     sock = socket.socket(inet, kind, protocol)
     try:
-        if quirks.error_queue:
+        if not quirks.shared:
             attach(sock, echo_filter(request.family, identifier))
         sock.setblocking(False)
+        _enlarge_buffer(sock)
         _set_options(sock, quirks, request)
         if request.source:
             sock.bind((request.source, 0))
@@ -36,10 +37,15 @@ def open_icmp(kind: int, quirks: Quirks, request: SocketRequest, identifier: int
     return sock
 
 
+def _enlarge_buffer(sock: socket.socket) -> None:
+    # Linux takes of it what it may; the BSDs refuse what is more than their limit.
+    for size in _RECEIVE_BUFFERS:
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+            return
+
+
 def _set_options(sock: socket.socket, quirks: Quirks, request: SocketRequest) -> None:
-    # The BSDs refuse more than kern.ipc.maxsockbuf, or less where it is set lower; theirs is kept.
-    with suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
     for option in quirks.filters:
         _set(sock, option)
     if quirks.receive_ttl is not None:

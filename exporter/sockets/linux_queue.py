@@ -51,4 +51,6 @@ def refusing_mtu(
         return take_stamps(sock, pending)
     finally:
         sock.setsockopt(options.level, options.receive_errors, 0)
+        # An error of another program, queued meanwhile, would make the next send fail.
+        sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     return None
