@@ -66,6 +66,10 @@ class Source:
         """See `Source`."""
         return None
 
+    async def incidents(self, name: str, limit: int) -> list[dict[str, object]]:
+        """See `Source`."""
+        return []
+
 
 def _view(number: int) -> View:
     target = Target(f"t{number}", f"t{number}.targets.example")

@@ -13,8 +13,8 @@ import structlog
 
 from exporter.enrichment.enricher import Enricher
 from exporter.history import History
+from exporter.historydb import IN_MEMORY
 from exporter.measure import Services
-from exporter.memory import Forgetful
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.model import Family
@@ -28,8 +28,8 @@ from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
 from exporter.target import TargetMonitor
-from exporter.verdict import Verdict
 from exporter.view import View
+from exporter.watch.verdict import Verdict
 
 log = structlog.get_logger("daemon")
 
@@ -50,9 +50,7 @@ class Daemon:
 
     def __init__(self, config: Config, storage_path: str | None = None) -> None:
         self._config = config
-        self._history: History | Forgetful = Forgetful()
-        if storage_path is not None:
-            self._history = History(FilePath(storage_path), report=_report_storage)
+        self._history = _open_history(storage_path)
         self.own = OwnMetrics(lambda: self._enricher.entries(), lambda: self._history.errors)
         self._exposition = Exposition(self.own, config.limits.series_per_target)
         resolver = Resolver(config.resolver)
@@ -120,6 +118,16 @@ class Daemon:
         target = self._targets.get(name)
         return None if target is None else self._state_of(target)
 
+    async def incidents(self, name: str, limit: int) -> list[dict[str, object]]:
+        """See `Source`."""
+        found = [
+            {"family": family.value, **each}
+            for family in Family
+            for each in await self._history.incidents(name, family, limit)
+        ]
+        found.sort(key=lambda each: str(each["at"]), reverse=True)
+        return found[:limit]
+
     def _state_of(self, target: Target) -> TargetState:
         views = self._store.views(target.name)
         return TargetState(target, views, self._scheduler.next_start(target.name))
@@ -175,6 +183,12 @@ class Daemon:
         self._store.close()
         await self._enricher.close()
         await self._history.close()
+
+
+def _open_history(path: str | None) -> History:
+    if path is None:
+        return History(None, bounds=IN_MEMORY)
+    return History(FilePath(path), report=_report_storage)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

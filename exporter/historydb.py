@@ -72,6 +72,9 @@ class Bounds(NamedTuple):
     body_bytes: int = 1 << 20
 
 
+IN_MEMORY = Bounds(state=2, change=50, incident=10, rows=20_000, incident_bytes=16 << 20)
+"""How much is kept where no file holds it."""
+
 _INSERT = {
     "state": "INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?)",
     "change": "INSERT INTO change VALUES (NULL, ?, ?, ?, ?, ?, ?)",

@@ -135,7 +135,10 @@ def _hop(hop: Hop, infos: Mapping[str, HostInfo]) -> dict[str, object]:
 
 
 def _responder(responses: list[Response], info: HostInfo) -> dict[str, object]:
-    """All answers of one address at one TTL; where they differ, the latest is shown."""
+    """All answers of one address at one TTL; where they differ, the latest is shown.
+
+    `translated` is there where the answer quotes another destination than was probed.
+    """
     latest = responses[-1]
     form: dict[str, object] = {
         "address": latest.address,
@@ -149,6 +152,8 @@ def _responder(responses: list[Response], info: HostInfo) -> dict[str, object]:
     }
     if latest.kind is Kind.UNREACHABLE:
         form["code"] = latest.code
+    if latest.translated:
+        form["translated"] = True
     if latest.extensions:
         form.update(_extensions(latest.extensions))
     return form

@@ -9,14 +9,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol as Interface
 
-from exporter.change import BadState, PathWatcher
 from exporter.historydb import PathKey
 from exporter.jsonform import rfc3339, trace_json
-from exporter.model import Family, HostInfo, Trace
+from exporter.model import Family, HostInfo, Response, Trace
 from exporter.mtu import PathMtu
 from exporter.path import Path
-from exporter.verdict import Verdict, change_json
 from exporter.view import PathFacts
+from exporter.watch.verdict import Verdict, change_json
+from exporter.watch.watcher import BadState, PathWatcher
 
 _CHANGES_KEPT = 20
 
@@ -49,36 +49,6 @@ class Keeper(Interface):
         ...
 
 
-class Forgetful:
-    """A keeper for daemons without a store: what is known lives as long as the process."""
-
-    errors = 0
-
-    def save(self, key: PathKey, state: str) -> None:
-        """See `Keeper`."""
-
-    def add_change(self, key: PathKey, at: float, change: Mapping[str, object]) -> None:
-        """See `Keeper`."""
-
-    def add_incident(
-        self, key: PathKey, at: float, reason: str, trace: Mapping[str, object]
-    ) -> None:
-        """See `Keeper`."""
-
-    async def state(self, key: PathKey) -> str | None:
-        """See `Keeper`."""
-        return None
-
-    async def changes(
-        self, target: str, family: Family, limit: int = 100
-    ) -> list[dict[str, object]]:
-        """See `Keeper`."""
-        return []
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
 class PathMemory:
     """Feeds a watcher, keeps what is shown of its verdicts, and hands both to a keeper.
 
@@ -94,7 +64,6 @@ class PathMemory:
         self._key = PathKey(target, family, "")
         self._watcher = PathWatcher(confirm)
         self._changes: deque[Mapping[str, object]] = deque(maxlen=_CHANGES_KEPT)
-        self._is_out = False
         self._restored = False
         self.facts = PathFacts()
 
@@ -114,8 +83,7 @@ class PathMemory:
             except BadState:
                 # Of another version, or damaged: the path is learnt anew, which is no change.
                 self._watcher = PathWatcher(self._confirm)
-        self._is_out = False
-        self.facts = replace(self.facts, branches=None, mtu=None)
+        self.facts = replace(self.facts, known=self._watcher.known, outage=False, mtu=None)
         if not self._restored:
             self._restored = True
             await self._restore_changes()
@@ -129,6 +97,14 @@ class PathMemory:
                 self.facts, changed_at=latest.timestamp(), history=tuple(self._changes)
             )
 
+    def is_surprising(self, response: Response) -> bool:
+        """Whether an answer is such as a changed path would give: not by whom it is known for."""
+        known, ttl = self._watcher.known, response.probe.ttl
+        if response.reached:
+            return known.hops is not None and ttl < known.hops
+        usual = known.addresses.get(ttl)
+        return usual is not None and response.address not in usual
+
     def measured(self, mtu: PathMtu | None) -> None:
         """The path MTU has been looked for."""
         self.facts = replace(self.facts, mtu=mtu)
@@ -137,18 +113,18 @@ class PathMemory:
         """Take in one cycle, a trace for each flow."""
         now = time.time()
         verdict = self._watcher.observe(traces[0], infos, now, others=traces[1:], flow=flow)
-        branches = verdict.known.branches if verdict.known.path else None
-        self.facts = replace(self.facts, branches=branches)
+        was_out = self.facts.outage
+        if verdict.known is not self.facts.known or verdict.outage != was_out:
+            self.facts = replace(self.facts, known=verdict.known, outage=verdict.outage)
         change = change_json(verdict)
         if change is not None:
             self._take_change(verdict, change, now)
         if verdict.news or change is not None:
             self._keeper.save(self._key, self._watcher.to_json())
-        reason = self._incident(verdict)
+        reason = _incident(verdict, was_out)
         if reason is not None:
             trace = trace_json(traces[0], infos, target=self._target, path=self.path)
             self._keeper.add_incident(self._key, now, reason, trace)
-        self._is_out = verdict.outage
         return verdict
 
     def _take_change(self, verdict: Verdict, change: dict[str, object], now: float) -> None:
@@ -162,10 +138,11 @@ class PathMemory:
             history=tuple(self._changes),
         )
 
-    def _incident(self, verdict: Verdict) -> str | None:
-        """Why this cycle's trace should be kept; None on an ordinary day."""
-        if verdict.change is not None or verdict.as_change is not None:
-            return "changed"
-        if verdict.outage != self._is_out:
-            return "outage" if verdict.outage else "recovered"
-        return None if verdict.suspicion is None else verdict.suspicion.value
+
+def _incident(verdict: Verdict, was_out: bool) -> str | None:
+    """Why this cycle's trace should be kept; None on an ordinary day."""
+    if verdict.change is not None or verdict.as_change is not None:
+        return "changed"
+    if verdict.outage != was_out:
+        return "outage" if verdict.outage else "recovered"
+    return None if verdict.suspicion is None else verdict.suspicion.value

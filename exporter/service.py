@@ -47,20 +47,25 @@ def serve(options: argparse.Namespace) -> int:
 
 async def _run(config: Config, options: Options, storage_path: str | None) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in _stop_signals():
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:
-            # The event loops of Windows have no signal handlers of their own.
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    stop_on_signals(stop)
     daemon = Daemon(config, storage_path)
     _spare_the_collector()
     await daemon.run(options, stop)
 
 
-def _stop_signals() -> list[signal.Signals]:
-    """Windows has Ctrl-Break besides, which a service manager may send to one process alone."""
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Set `stop` when this process is told to end; Windows has Ctrl-Break for that besides."""
+    loop = asyncio.get_running_loop()
+    for number in stop_signals():
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:
+            # The event loops of Windows have no signal handlers of their own.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Those of them that this system has."""
     named = [getattr(signal, name, None) for name in ("SIGTERM", "SIGINT", "SIGBREAK")]
     return [number for number in named if number is not None]
 

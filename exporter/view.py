@@ -10,6 +10,7 @@ from exporter.mtu import PathMtu
 from exporter.path import Path
 from exporter.settings import Target
 from exporter.tally import Tally
+from exporter.watch.verdict import NOTHING_LEARNT, Knowledge
 
 Key = tuple[str, Family]
 
@@ -20,16 +21,22 @@ class PathFacts:
 
     `changes` and `as_changes` count confirmed changes since the start; `changed_at` is when the
     latest of either was confirmed, in seconds since the epoch; `history` has the latest of them in
-    JSON form, newest first. `branches` counts the parallel
-    paths now known, `mtu` is the path MTU; None where not known.
+    JSON form, newest first. `known` is the path with its branches; `outage` says that a destination
+    known to answer has gone silent, confirmed. `mtu` is the path MTU, None where not known.
     """
 
     changes: int = 0
     as_changes: int = 0
     changed_at: float | None = None
-    branches: int | None = None
+    known: Knowledge = NOTHING_LEARNT
+    outage: bool = False
     mtu: PathMtu | None = None
     history: tuple[Mapping[str, object], ...] = ()
+
+    @property
+    def branches(self) -> int | None:
+        """How many parallel paths are known; None before any is."""
+        return self.known.branches if self.known.path else None
 
 
 @dataclass(frozen=True, slots=True)

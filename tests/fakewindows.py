@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from exporter.model import Family
-from exporter.sockets.windows_api import WindowsApi
+from exporter.sockets.windows_library import WindowsApi
 from exporter.sockets.windows_reply import REPLY4, REPLY6
 
 PENDING, TIMED_OUT = 997, 11010

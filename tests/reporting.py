@@ -21,10 +21,11 @@ TITLE = (
 )
 MPLS = " [MPLS: 24017 exp 0 ttl 1]"
 REACHED_LINES = f"""\
-  1  198.51.100.1 (gw.example.net)     AS64500 EXAMPLE    0.510  0.490        ms{MPLS}
-     198.51.100.9                                                       0.500 ms
+  1  198.51.100.1 (gw.example.net)       AS64500 EXAMPLE    0.510  0.490        ms{MPLS}
+     198.51.100.9                                                         0.500 ms
   2  *
-  3  192.0.2.1 (www.example.net)       AS64501 TARGET      20.0   22.0      * ms
+  3  192.0.2.1 (www.example.net)       > AS64501 TARGET      20.0   22.0      * ms
+AS path: 64500 64501
 www.example.net reached in 3 hops and 0.04 s, RTT 21.0 ms, 1 of 3 probes lost
 """
 

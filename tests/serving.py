@@ -146,6 +146,7 @@ class World:
     ready: bool = True
     chunks: list[bytes] = field(default_factory=lambda: [b"# TYPE ftr_targets gauge\n", b"x 1\n"])
     asked: list[tuple[list[str] | None, list[str] | None, bool]] = field(default_factory=list)
+    kept: list[dict[str, object]] = field(default_factory=list)
 
     def is_ready(self) -> bool:
         """See `Source`."""
@@ -171,6 +172,10 @@ class World:
     def target(self, name: str) -> TargetState | None:
         """See `Source`."""
         return next((each for each in self.states if each.target.name == name), None)
+
+    async def incidents(self, name: str, limit: int) -> list[dict[str, object]]:
+        """See `Source`."""
+        return self.kept[:limit]
 
 
 @asynccontextmanager

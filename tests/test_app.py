@@ -15,6 +15,7 @@ from exporter.settings import Config, EnrichmentSettings, Module, ResolverSettin
 from tests.clock import until
 from tests.enriching import GW, ZONE
 from tests.lab.dns import DnsServer
+from tests.monitoring import Forgetful
 from tests.virtual import (
     EPOCH,
     SimulatedNetwork,
@@ -36,6 +37,8 @@ def network(monkeypatch: pytest.MonkeyPatch) -> SimulatedNetwork:
     """Every daemon of the test probes this network."""
     simulated = SimulatedNetwork(chain(0.01, 0.02, 0.03))
     monkeypatch.setattr("exporter.app.open_probe_socket", simulated.open)
+    # Its thread would answer in real time, which virtual time does not wait for.
+    monkeypatch.setattr("exporter.app._open_history", lambda path: Forgetful())
     return simulated
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aspath import AsWatch, Step, Steps, agree, flat, is_foreign_address
 from exporter.model import HostInfo
+from exporter.watch.aspath import AsWatch, Step, Steps, agree, flat, is_foreign_address
 
 NOBODY: dict[str, HostInfo] = {}
 

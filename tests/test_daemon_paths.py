@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -34,6 +35,9 @@ def test_changed_route_is_confirmed_within_seconds(lab_factory: LabFactory, prot
         assert scrape.value("ftr_path_changes_total", target="lossy") == 1
         changes = daemon.api("lossy")["families"][0]["changes"]
         assert [change["new_path"][2] for change in changes] == ["203.0.113.2"]
+        incidents = json.loads(daemon.get("/api/v1/incidents?target=lossy"))["incidents"]
+        assert incidents[0]["reason"] == "changed"
+        assert all(each["family"] == "ipv4" and each["trace"]["hops"] for each in incidents)
 
 
 def test_restart_neither_forgets_nor_invents_a_change(lab_factory: LabFactory) -> None:
@@ -92,6 +96,9 @@ def test_trouble_is_no_change(lab_factory: LabFactory) -> None:
         daemon.until_traced(18, *hosts, seconds=60)
         lab.set_target("plain", icmp="reply", udp="unreachable")
         scrape = daemon.until_traced(28, *hosts, seconds=60)
+        incidents = json.loads(daemon.get("/api/v1/incidents?target=plain"))["incidents"]
+        assert {"outage", "recovered"} <= {each["reason"] for each in incidents}
+        assert not daemon.api("plain")["families"][0]["outage"]
     changes = {tuple(sorted(k)): v for k, v in scrape.all("ftr_path_changes_total").items() if v}
     assert changes == {}
     assert scrape.value("ftr_path_branches", target="balanced") == 2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
-from exporter.hopwatch import ADDRESSES, FORGET_CYCLES, HopWatch
-from exporter.verdict import Balancing
+from exporter.watch.hopwatch import ADDRESSES, FORGET_CYCLES, HopWatch
+from exporter.watch.verdict import Balancing
 
 
 class Ttl:

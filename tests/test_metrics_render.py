@@ -17,6 +17,7 @@ from exporter.model import Family, HostInfo, Protocol, StopReason
 from exporter.mtu import PathMtu
 from exporter.settings import Module, Target
 from exporter.view import PathFacts, View
+from exporter.watch.verdict import Knowledge
 from tests.measured import (
     PATH_LABELS,
     TARGET,
@@ -90,7 +91,13 @@ def test_every_path_metric_is_rendered() -> None:
     target = Target("example", "x", Module(hop_histograms=True))
     hops = (a_hop(1, a_response("a", reply_ttl=64)), a_hop(2, a_response("b")))
     trace = a_trace(*hops, sent=2, rtts=(0.5, 0.5))
-    facts = PathFacts(changes=1, as_changes=1, changed_at=1.5, branches=2, mtu=PathMtu(1500))
+    facts = PathFacts(
+        changes=1,
+        as_changes=1,
+        changed_at=1.5,
+        known=Knowledge(("192.0.2.1",), branches=2),
+        mtu=PathMtu(1500),
+    )
     names = names_in(shown(replace(a_view(trace, target=target), facts=facts)))
     assert {family.name for family in PATH_FAMILIES if names.isdisjoint(family.names)} == set()
 

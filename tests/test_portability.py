@@ -73,9 +73,9 @@ def test_what_one_platform_has_is_not_taken_for_granted(module: str, path: Path)
 
 def test_signals_of_windows_stop_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-Break counts where there is such a signal; elsewhere nobody misses it."""
-    assert service._stop_signals() == [signal.SIGTERM, signal.SIGINT]
+    assert service.stop_signals() == [signal.SIGTERM, signal.SIGINT]
     monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
-    assert service._stop_signals()[-1] is signal.SIGUSR1
+    assert service.stop_signals()[-1] is signal.SIGUSR1
 
 
 def test_hosts_file_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from exporter.model import StopReason, Trace
-from exporter.reach import Reach
-from exporter.verdict import Suspicion
+from exporter.watch.reach import Reach
+from exporter.watch.verdict import Suspicion
 from tests.pathcases import a_trace, traces
 
 

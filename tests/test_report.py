@@ -43,8 +43,8 @@ def test_a_line_comes_as_soon_as_its_hop_and_all_before_are_settled() -> None:
     assert out.getvalue()[start:] == ""
     report.info("198.51.100.1", INFOS["198.51.100.1"], complete=True)
     assert out.getvalue()[start:].splitlines() == [
-        "  1  198.51.100.1 (gw.example.net)     AS64500 EXAMPLE    0.500 ms",
-        "  2  198.51.100.7                                         0.500 ms",
+        "  1  198.51.100.1 (gw.example.net)       AS64500 EXAMPLE    0.500 ms",
+        "  2  198.51.100.7                                           0.500 ms",
     ]
 
 
@@ -98,11 +98,41 @@ def test_an_unreachable_is_marked_and_explained() -> None:
     report, out = plain()
     feed(report, REFUSED, rounds=1)
     assert out.getvalue().splitlines()[1:] == [
-        "  1  198.51.100.1 (gw.example.net)     AS64500 EXAMPLE    0.500 ms",
-        "  2  198.51.100.7                                         0.500 ms !H",
+        "  1  198.51.100.1 (gw.example.net)       AS64500 EXAMPLE    0.500 ms",
+        "  2  198.51.100.7                                           0.500 ms !H",
+        "AS path: 64500",
         "www.example.net not reached after 2 hops in 0.04 s: "
         "unreachable: host unreachable by 198.51.100.7",
     ]
+
+
+def test_another_as_is_marked_where_it_begins() -> None:
+    """A silent hop and one of unknown origin lie between: the first that is known is marked."""
+    report, out = plain()
+    infos = {
+        "192.0.2.1": HostInfo(asn=64500),
+        "192.0.2.2": HostInfo(asn=64500),
+        "192.0.2.5": HostInfo(asn=64501),
+        "192.0.2.6": HostInfo(asn=64501),
+    }
+    hops = [Hop(n, 1, () if n == 3 else (response(n, f"192.0.2.{n}"),)) for n in range(1, 7)]
+    report.start(heading(1))
+    report.finish(trace(*hops, stop=StopReason.GAP), infos)
+    lines = out.getvalue().splitlines()
+    assert [line.split()[2] for line in lines[1:7] if "AS6" in line] == ["AS64500"] * 2 + [
+        ">",
+        "AS64501",
+    ]
+    assert lines[7] == "AS path: 64500 64501"
+
+
+def test_a_translated_destination_is_told() -> None:
+    """The router quotes another destination than was probed: something on the way rewrote it."""
+    report, out = plain()
+    report.start(heading(1))
+    answer = response(1, "192.0.2.1")._replace(translated=True)
+    report.response(answer, NOTHING_KNOWN)
+    assert out.getvalue().endswith("0.500 ms [destination translated]\n")
 
 
 def test_what_could_not_be_tried_is_one_line() -> None:
@@ -138,7 +168,7 @@ def test_many_probes_are_summed_up() -> None:
     rtts = (0.001, 0.002, 0.003, 0.004, 0.1)
     answers = tuple(response(1, "192.0.2.1", rtt, round_=n) for n, rtt in enumerate(rtts))
     feed(report, trace(Hop(1, 5, answers)), rounds=5)
-    title, line, _ = out.getvalue().splitlines()
+    title, line, *_ = out.getvalue().splitlines()
     assert title.endswith("5 probes each, RTTs: least, mean, most")
     assert line.split()[-4:] == ["1.00", "22.0", "100", "ms"]
 

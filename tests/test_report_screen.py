@@ -33,11 +33,12 @@ def test_a_terminal_ends_with_the_same_table() -> None:
     report, out = screen()
     feed(report, REACHED, known=False)
     assert out.shown.splitlines()[1:] == [
-        "  1  198.51.100.1 (gw.example.net)  AS64500 EXAMPLE   0.510  0.490        ms"
+        "  1  198.51.100.1 (gw.example.net)    AS64500 EXAMPLE   0.510  0.490        ms"
         " [MPLS: 24017 exp 0 ttl 1]",
-        "     198.51.100.9                                                   0.500 ms",
+        "     198.51.100.9                                                     0.500 ms",
         "  2  *",
-        "  3  192.0.2.1 (www.example.net)    AS64501 TARGET     20.0   22.0      * ms",
+        "  3  192.0.2.1 (www.example.net)    > AS64501 TARGET     20.0   22.0      * ms",
+        "AS path: 64500 64501",
         "www.example.net reached in 3 hops and 0.04 s, RTT 21.0 ms, 1 of 3 probes lost",
     ]
 
@@ -146,7 +147,7 @@ def test_hostile_text_moves_no_cursor(host: str, hostname: str, as_name: str) ->
     message = hostname + as_name
     done = trace(*hops, stop=StopReason.ERROR, errors=(("send", 1),), message=message)
     report.finish(done, dict.fromkeys(("192.0.2.1", "192.0.2.2"), info))
-    assert len(out.shown.splitlines()) == 4
+    assert len(out.shown.splitlines()) == 5
 
 
 def test_an_encoding_that_lacks_a_character_gets_a_question_mark() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.saved import items, mapping, number, text, whole
+from exporter.watch.saved import items, mapping, number, text, whole
 
 
 def test_taken() -> None:

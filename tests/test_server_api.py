@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
 
 from exporter.model import Family
 from exporter.settings import Target
+from exporter.view import PathFacts
+from exporter.watch.verdict import Balancing, Knowledge
 from tests.asking import (
     WEB,
     ask,
@@ -112,6 +115,36 @@ def test_one_target_comes_with_its_trace_and_path() -> None:
     assert family["trace"]["target"] == "web"
     assert [hop["ttl"] for hop in family["trace"]["hops"]] == [1, 2, 3]
     assert family["trace"]["as_path"] == family["as_path"] == [64500, 64501]
+
+
+def test_branches_and_outage_are_told() -> None:
+    """Hop 1 is balanced by packet: both addresses and how; the destination has gone silent."""
+    known = Knowledge(
+        path=("198.51.100.1", None, "192.0.2.1"),
+        branches=2,
+        addresses={1: ("198.51.100.1", "198.51.100.9"), 3: ("192.0.2.1",)},
+        balancing={1: Balancing.PER_PACKET},
+    )
+    told = state(WEB, REACHED)
+    view = replace(told.views[0], facts=PathFacts(known=known, outage=True))
+    got = ask(World([replace(told, views=(view,))]), "/api/v1/targets/web")
+    (family,) = got.json()["families"]
+    assert (family["branches"], family["outage"]) == (2, True)
+    assert family["parallel_hops"] == [
+        {"ttl": 1, "addresses": ["198.51.100.1", "198.51.100.9"], "balancing": "per_packet"}
+    ]
+
+
+def test_incidents_of_one_target() -> None:
+    """What was kept comes newest first, as many as asked for; a stranger and nonsense are told."""
+    kept: list[dict[str, object]] = [{"at": f"2026-01-31T12:00:0{n}.000Z"} for n in (3, 2, 1)]
+    world = World([state(WEB, REACHED)], kept=kept)
+    got = ask(world, "/api/v1/incidents?target=web")
+    assert got.json() == {"target": "web", "incidents": kept}
+    assert ask(world, "/api/v1/incidents?target=web&limit=1").json()["incidents"] == kept[:1]
+    assert ask(world, "/api/v1/incidents?target=bew").status == 404
+    refused = ask(world, "/api/v1/incidents?target=web&limit=-1")
+    assert (refused.status, "limit is '-1'" in refused.json()["error"]) == (400, True)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -13,7 +14,7 @@ from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket, survey
 from exporter.sockets.table import candidates
 from tests.conftest import LabFactory
-from tests.probing import DARK, WEB, Recorder, each_backend, run
+from tests.probing import DARK, WEB, Backend, Recorder, each_backend, run
 
 
 @each_backend
@@ -25,25 +26,25 @@ from tests.probing import DARK, WEB, Recorder, each_backend, run
     ],
 )
 def test_local_failure_is_an_error_with_a_reason(
-    lab_factory: LabFactory, protocol: Protocol, family: Family, route: str, reason: ErrorReason
+    lab_factory: LabFactory, backend: Backend, route: str, reason: ErrorReason
 ) -> None:
     """The routing table forbids the destination: sending raises, and says why."""
     lab_factory("small")
-    _route("add", route, DARK[family])
+    _route("add", route, DARK[backend.family])
 
     async def test() -> None:
         recorder = Recorder()
-        socket = open_probe_socket(SocketRequest(DARK[family], family, protocol), recorder)
+        socket = backend.open(backend.request(DARK[backend.family]), recorder)
         with pytest.raises(ProbeError) as caught:
             socket.send(Probe(1, 0, 1))
         socket.close()
         assert caught.value.reason is reason
-        assert DARK[family] in str(caught.value)
+        assert DARK[backend.family] in str(caught.value)
 
     try:
         run(test())
     finally:
-        _route("del", route, DARK[family])
+        _route("del", route, DARK[backend.family])
 
 
 def _route(action: str, kind: str, destination: str) -> None:
@@ -51,21 +52,19 @@ def _route(action: str, kind: str, destination: str) -> None:
 
 
 @each_backend
-def test_stamps_stay_right_after_failed_sends(
-    lab_factory: LabFactory, protocol: Protocol, family: Family
-) -> None:
+def test_stamps_stay_right_after_failed_sends(lab_factory: LabFactory, backend: Backend) -> None:
     """A send that fails may use up a stamp number; the RTTs of the next ones are right all the
     same, measured by the kernel and not by this process, which sleeps meanwhile."""
     lab = lab_factory("small")
 
     async def test() -> None:
         recorder = Recorder()
-        socket = open_probe_socket(SocketRequest(WEB[family], family, protocol), recorder)
-        _route("add", "unreachable", WEB[family])
+        socket = backend.open(backend.request(WEB[backend.family]), recorder)
+        _route("add", "unreachable", WEB[backend.family])
         for _ in range(3):
             with pytest.raises(ProbeError):
                 socket.send(Probe(1, 0, 1))
-        _route("del", "unreachable", WEB[family])
+        _route("del", "unreachable", WEB[backend.family])
         socket.send(Probe(1, 1, 1))
         lab.settle()
         responses = await recorder.until_responses(1)
@@ -76,62 +75,55 @@ def test_stamps_stay_right_after_failed_sends(
 
 
 @each_backend
-def test_request_options_are_honoured(
-    lab_factory: LabFactory, protocol: Protocol, family: Family
-) -> None:
-    """Packet size, source address, interface and DSCP: the packet on the wire shows the size."""
+def test_request_options_are_honoured(lab_factory: LabFactory, backend: Backend) -> None:
+    """Packet size, source address, interface and DSCP: the packet on the wire shows the size.
+
+    What the table says that this backend cannot honour is refused instead.
+    """
     lab = lab_factory("small")
-    source = lab.world.host.ipv4 if family is Family.IPV4 else lab.world.host.ipv6
+    source = lab.world.host.ipv4 if backend.family is Family.IPV4 else lab.world.host.ipv6
 
     async def test() -> None:
         recorder = Recorder()
-        request = SocketRequest(
-            WEB[family],
-            family,
-            protocol,
-            source=source,
-            interface="lab0",
-            dscp=46,
-            packet_size=600,
-        )
-        socket = open_probe_socket(request, recorder)
+        wanted = {"source": source, "interface": "lab0", "dscp": 46, "packet_size": 1300}
+        honoured = {option: wanted[option] for option in wanted if backend.honours(option)}
+        for option in wanted.keys() - honoured.keys():
+            with pytest.raises(SocketUnavailable, match=f"cannot honour {option}"):
+                backend.open(backend.request(WEB[backend.family], **wanted), recorder)
+        socket = backend.open(backend.request(WEB[backend.family], **honoured), recorder)
         socket.send(Probe(1, 0, 4))
         responses = await recorder.until_responses(1)
         socket.close()
         assert responses[0].reached
 
     run(test())
-    assert [record.size for record in lab.truth()] == [600]
+    if backend.honours("packet_size"):
+        assert [record.size for record in lab.truth()] == [1300]
 
 
 @each_backend
-def test_impossible_options_are_refused(
-    lab_factory: LabFactory, protocol: Protocol, family: Family
-) -> None:
+def test_impossible_options_are_refused(lab_factory: LabFactory, backend: Backend) -> None:
     """A source address or an interface that this host does not have."""
     lab_factory("small")
-    foreign = "192.0.2.200" if family is Family.IPV4 else "2001:db8::200"
+    foreign = "192.0.2.200" if backend.family is Family.IPV4 else "2001:db8::200"
 
     async def test() -> None:
-        for request in (
-            SocketRequest(WEB[family], family, protocol, source=foreign),
-            SocketRequest(WEB[family], family, protocol, interface="nowhere0"),
-        ):
+        for option in ({"source": foreign}, {"interface": "nowhere0"}):
             with pytest.raises(SocketUnavailable):
-                open_probe_socket(request, Recorder())
+                backend.open(backend.request(WEB[backend.family], **option), Recorder())
 
     run(test())
 
 
 @each_backend
-def test_no_descriptor_is_left(lab_factory: LabFactory, protocol: Protocol, family: Family) -> None:
+def test_no_descriptor_is_left(lab_factory: LabFactory, backend: Backend) -> None:
     """A thousand sockets opened, used and closed, answers of some still on their way."""
     lab_factory("small")
 
     async def test() -> None:
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(1000):
-            socket = open_probe_socket(SocketRequest(WEB[family], family, protocol), Recorder())
+            socket = backend.open(backend.request(WEB[backend.family]), Recorder())
             socket.send(Probe(1, 0, 1))
             socket.close()
             socket.close()
@@ -140,23 +132,56 @@ def test_no_descriptor_is_left(lab_factory: LabFactory, protocol: Protocol, fami
     run(test())
 
 
-def test_forbidden_ping_socket_falls_back_to_udp(lab_factory: LabFactory) -> None:
-    """`auto` takes UDP where the kernel refuses ping sockets, and the survey says why."""
+def test_forbidden_ping_socket_falls_back_to_raw_icmp(lab_factory: LabFactory) -> None:
+    """The kernel refuses ping sockets to everybody, but this process has CAP_NET_RAW."""
     lab_factory("small", ping_sockets=False)
 
     async def test() -> None:
         socket = open_probe_socket(SocketRequest(WEB[Family.IPV4], Family.IPV4), Recorder())
         socket.close()
-        assert socket.backend == "linux-udp"
-        request = SocketRequest(WEB[Family.IPV4], Family.IPV4, Protocol.ICMP)
-        with pytest.raises(SocketUnavailable) as caught:
-            open_probe_socket(request, Recorder())
-        assert caught.value.reason is ErrorReason.PERMISSION
-        assert "ping_group_range" in caught.value.remedy
+        assert socket.backend == "raw-icmp"
         refused = {verdict.backend for verdict in survey() if verdict.refused}
         assert refused == {"linux-icmp"}
 
     run(test())
+
+
+UNPRIVILEGED = """
+import asyncio
+from exporter.errors import SocketUnavailable
+from exporter.model import Family, Protocol
+from exporter.sockets.base import SocketRequest
+from exporter.sockets.factory import open_probe_socket, survey
+from tests.probing import WEB, Recorder
+
+async def test():
+    for family in Family:
+        socket = open_probe_socket(SocketRequest(WEB[family], family), Recorder())
+        print(socket.backend)
+        try:
+            open_probe_socket(SocketRequest(WEB[family], family, Protocol.ICMP), Recorder())
+        except SocketUnavailable as error:
+            print(error.reason, error, error.remedy, sep="|")
+    print(*sorted({verdict.backend for verdict in survey() if verdict.refused}))
+
+asyncio.run(test())
+"""
+
+
+def test_without_privilege_and_ping_sockets_udp_is_left(lab_factory: LabFactory) -> None:
+    """A process without any capability: `auto` takes UDP; ICMP is refused in words, with a remedy
+
+    for each of its two ways.
+    """
+    done = lab_factory("small", ping_sockets=False).run([sys.executable, "-c", UNPRIVILEGED])
+    lines = done.stdout.splitlines()
+    assert [lines[0], lines[2], lines[4]] == ["linux-udp", "linux-udp", "linux-icmp raw-icmp"]
+    for refusal in (lines[1], lines[3]):
+        reason, words, remedy = refusal.split("|")
+        assert reason == ErrorReason.PERMISSION
+        assert "linux-icmp: the kernel refuses ping sockets" in words
+        assert "raw-icmp: the kernel refuses raw sockets" in words
+        assert remedy.index("ping_group_range") < remedy.index("CAP_NET_RAW")
 
 
 def test_permitted_ping_socket_is_first_choice(lab_factory: LabFactory) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from exporter.change import PathWatcher
 from exporter.model import HostInfo
-from exporter.verdict import AsPathChange, Difference, Verdict, change_json
+from exporter.watch.verdict import AsPathChange, Difference, Verdict, change_json
+from exporter.watch.watcher import PathWatcher
 from tests.pathcases import infos, traces
 
 ORIGINS = infos({"a": 1, "b": 2, "c": 3, "x": 9, "D": 4})

@@ -15,7 +15,7 @@ import pytest
 
 from exporter.errors import ErrorReason, ProbeError, SendBlocked, SocketUnavailable
 from exporter.model import Family, Kind, Probe, Protocol
-from exporter.sockets import windows_api
+from exporter.sockets import windows_library
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.table import Candidate, candidates
 from exporter.sockets.windows_icmp import TIMEOUT_MS, WindowsIcmpSocket, open_windows_icmp
@@ -367,7 +367,7 @@ def test_elsewhere_it_says_that_this_is_not_windows() -> None:
         with pytest.raises(SocketUnavailable, match="not Windows"):
             open_windows_icmp(SocketRequest(WEB[Family.IPV4], Family.IPV4), Recorder())
 
-    windows_api.windows_api.cache_clear()
+    windows_library.windows_api.cache_clear()
     run(test())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import replace
 
 from exporter.report.table import Row
 
@@ -15,7 +16,9 @@ DIM, RED, GREEN, YELLOW, CYAN = "2", "31", "32", "33", "36"
 _LEAST_HOST = 32
 _LEAST_ORIGIN = 16
 _GAP = "  "
-_FIXED = 3 + 3 * len(_GAP) + 1
+_SAME_AS, _OTHER_AS = "  ", "> "
+"""What stands before an origin: whether the path enters another AS there."""
+_FIXED = 3 + 3 * len(_GAP) + len(_SAME_AS) + 1
 
 
 def printable(text: str) -> str:
@@ -71,7 +74,7 @@ class Layout:
 
 
 def _clean(row: Row) -> Row:
-    return Row(row.ttl, printable(row.host), printable(row.origin), row.rtts, row.mark, row.added)
+    return replace(row, host=printable(row.host), origin=printable(row.origin))
 
 
 def _share(room: int, host: int, origin: int) -> tuple[int, int]:
@@ -91,7 +94,7 @@ def _segments(row: Row, host: int, origin: int) -> list[Segment]:
     return [
         (f"{row.ttl:>3}{_GAP}", DIM),
         (fit(row.host, host), YELLOW if silent else ""),
-        (_GAP + fit(row.origin, origin), CYAN),
+        (_GAP + (_OTHER_AS if row.enters else _SAME_AS) + fit(row.origin, origin), CYAN),
         (_GAP if row.rtts else "", ""),
         *_starred(row.rtts),
         (f" {row.mark}" if row.mark else "", RED),

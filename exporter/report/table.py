@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.extensions import mpls_stack
 from exporter.interfaces import InterfaceInfo, interface_info
 from exporter.model import (
     NOTHING_KNOWN,
-    ExtensionObject,
     Family,
     HostInfo,
     Kind,
@@ -27,7 +26,8 @@ _RTT_WIDTH = 6
 class Row:
     """One line: all that one address answered at one TTL. The TTL stands on its first line only.
 
-    `added` is what a router said beside its answer: labels and interfaces.
+    `added` is what a router said beside its answer: labels and interfaces. `enters` says that its
+    AS is another than that of the hop before.
     """
 
     ttl: str
@@ -36,6 +36,7 @@ class Row:
     rtts: str = ""
     mark: str = ""
     added: str = ""
+    enters: bool = False
 
 
 class Table:
@@ -112,10 +113,22 @@ class Table:
         silent = [number for number in range(self._rounds) if number not in answered]
         lost = silent[: self._lost.get(ttl, 0)]
         rows: list[Row] = []
+        before = self._numbers_before(ttl)
         for address, answers in by_address.items():
-            rows.append(self._row(str(ttl) if not rows else "", address, answers, lost))
+            row = self._row(str(ttl) if not rows else "", address, answers, lost)
+            asn = self._infos.get(address, NOTHING_KNOWN).asn
+            rows.append(replace(row, enters=bool(before) and asn is not None and asn not in before))
             lost = []
         return rows
+
+    def _numbers_before(self, ttl: int) -> set[int]:
+        """The AS numbers of the nearest hop in front of which any is known."""
+        for near in range(ttl - 1, self.first - 1, -1):
+            infos = [self._infos.get(each.address) for each in self._hops.get(near, ())]
+            numbers = {info.asn for info in infos if info is not None and info.asn is not None}
+            if numbers:
+                return numbers
+        return set()
 
     def all_rows(self) -> list[Row]:
         """The lines of every hop up to the last."""
@@ -131,7 +144,7 @@ class Table:
             origin(info),
             self._rtts(answers, lost),
             unreachable_mark(self._family, latest.code) if unreachable else "",
-            _added(latest.extensions) if latest.extensions else "",
+            _added(latest),
         )
 
     def _rtts(self, answers: list[Response], lost: list[int]) -> str:
@@ -147,11 +160,14 @@ class Table:
         return "".join(f"{text:>{_RTT_WIDTH}} " for text in columns.values()) + "ms"
 
 
-def _added(extensions: tuple[ExtensionObject, ...]) -> str:
+def _added(response: Response) -> str:
+    found = response.extensions
     labels = (
-        f"[MPLS: {entry.label} exp {entry.exp} ttl {entry.ttl}]" for entry in mpls_stack(extensions)
+        f"[MPLS: {entry.label} exp {entry.exp} ttl {entry.ttl}]" for entry in mpls_stack(found)
     )
-    return " ".join((*labels, *map(interface_text, interface_info(extensions))))
+    interfaces = map(interface_text, interface_info(found))
+    translated = ["[destination translated]"] if response.translated else []
+    return " ".join((*labels, *interfaces, *translated))
 
 
 def interface_text(info: InterfaceInfo) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from exporter.model import Family, HostInfo, Protocol, Response, StopReason, Trace
+from exporter.path import as_path, follow
 from exporter.report.base import Heading
 from exporter.report.paint import GREEN, RED, Layout, printable
 from exporter.report.screen import Screen
@@ -60,6 +61,9 @@ class TextReport:
         else:
             self._finish_lines()
         colour = GREEN if trace.reached else RED
+        numbers = as_path(follow((), trace), infos)
+        if numbers:
+            self._write(f"AS path: {' '.join(map(str, numbers))}\n")
         self._write(self._plain.paint([(printable(closing(trace)), colour)]) + "\n")
         self._reset(_NO_HEADING)
 

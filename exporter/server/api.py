@@ -11,6 +11,7 @@ from exporter.mtu import PathMtu
 from exporter.path import as_path
 from exporter.server.source import TargetState
 from exporter.view import View
+from exporter.watch.verdict import Balancing, Knowledge
 from exporter.words import errors_in_words
 
 _MEASURED = (
@@ -40,6 +41,16 @@ def list_pieces(states: Iterable[TargetState]) -> Iterator[bytes]:
     yield b'{"targets":['
     for state in states:
         yield separator + encode(state_json(state))
+        separator = b","
+    yield b"]}\n"
+
+
+def incident_pieces(name: str, incidents: Iterable[dict[str, object]]) -> Iterator[bytes]:
+    """`{"target": NAME, "incidents": [...]}` in pieces, one incident each."""
+    separator = b""
+    yield b'{"target":' + encode(name) + b',"incidents":['
+    for incident in incidents:
+        yield separator + encode(incident)
         separator = b","
     yield b"]}\n"
 
@@ -105,6 +116,8 @@ def _detail(view: View) -> dict[str, object]:
     form: dict[str, object] = {
         "path": list(view.path),
         "branches": facts.branches,
+        "parallel_hops": list(_parallel_hops(facts.known)),
+        "outage": facts.outage,
         "mtu": None if facts.mtu is None else _mtu(facts.mtu),
         "loss": loss_json(view.tally.window.loss),
         "changes": list(facts.history),
@@ -114,6 +127,14 @@ def _detail(view: View) -> dict[str, object]:
         name = view.target.name
         form["trace"] = trace_json(view.trace, view.infos, target=name, path=view.path)
     return form
+
+
+def _parallel_hops(known: Knowledge) -> Iterator[dict[str, object]]:
+    """TTLs that show several addresses, and how traffic is spread there, as far as told."""
+    for ttl, addresses in known.addresses.items():
+        balancing = known.balancing.get(ttl, Balancing.NONE)
+        if len(addresses) > 1 or balancing is not Balancing.NONE:
+            yield {"ttl": ttl, "addresses": list(addresses), "balancing": balancing.value}
 
 
 def _mtu(mtu: PathMtu) -> dict[str, object]:

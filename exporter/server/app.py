@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from aiohttp import hdrs, web
 
 from exporter.errors import FtrError
-from exporter.server.api import encode, list_pieces, target_json
+from exporter.server.api import encode, incident_pieces, list_pieces, target_json
 from exporter.server.body import send
 from exporter.server.frame import CONTENT_TYPE as HTML
 from exporter.server.frame import POLICY
@@ -21,6 +21,7 @@ _JSON = "application/json; charset=utf-8"
 _PLAIN = "text/plain; charset=utf-8"
 _TELEMETRY_PATH = re.compile(r"/[\w.~/-]*", re.ASCII)
 _NAME = "{name:(?s:.+)}"
+_INCIDENTS = 20
 _PAGE = {"Content-Security-Policy": POLICY}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -49,6 +50,7 @@ def make_app(source: Source, *, telemetry_path: str = "/metrics") -> web.Applica
         "/-/ready": endpoints.ready,
         "/api/v1/targets": endpoints.target_list,
         f"/api/v1/targets/{_NAME}": endpoints.target,
+        "/api/v1/incidents": endpoints.incidents,
         "/": endpoints.home,
         f"/targets/{_NAME}": endpoints.page,
     }
@@ -92,6 +94,17 @@ class _Endpoints:
         if state is None:
             return _json_error(404, _missing(name))
         return await send(request, [encode(target_json(state)), b"\n"], _JSON)
+
+    async def incidents(self, request: web.Request) -> web.StreamResponse:
+        """The traces that were kept of the incidents of one target."""
+        name = request.query.get("target", "")
+        if self._source.target(name) is None:
+            return _json_error(404, _missing(name))
+        limit = request.query.get("limit", str(_INCIDENTS))
+        if not re.fullmatch("[0-9]{1,3}", limit, re.ASCII):
+            return _json_error(400, f"limit is {limit!r}; allowed is a whole number from 0 to 999")
+        found = await self._source.incidents(name, int(limit))
+        return await send(request, incident_pieces(name, found), _JSON)
 
     async def home(self, request: web.Request) -> web.StreamResponse:
         """All targets at a glance."""

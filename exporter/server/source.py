@@ -45,3 +45,7 @@ class Source(Interface):
     def target(self, name: str) -> TargetState | None:
         """One target by its name, None where there is none."""
         ...
+
+    async def incidents(self, name: str, limit: int) -> list[dict[str, object]]:
+        """Traces of a target kept from around changes and outages, in JSON form, newest first."""
+        ...

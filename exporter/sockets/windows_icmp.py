@@ -19,7 +19,8 @@ from exporter.errors import ErrorReason, SocketUnavailable
 from exporter.model import Family, Kind, Probe, Protocol, Response
 from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
 from exporter.sockets.icmp import ECHO_HEADER_BYTES, NUMBERS
-from exporter.sockets.windows_api import Api, Echo, Watch, windows_api
+from exporter.sockets.windows_api import Api, Echo, Watch
+from exporter.sockets.windows_library import windows_api
 from exporter.sockets.windows_reply import (
     MEANINGS,
     NO_ANSWER,

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import signal
 import sys
 
 import pytest
 
+from exporter import service
 from exporter.errors import SocketUnavailable
 from exporter.model import Family, Kind, Probe, Protocol
 from exporter.sockets import windows_icmp
@@ -42,6 +44,27 @@ async def all_done(socket: windows_icmp.WindowsIcmpSocket) -> None:
     async with asyncio.timeout(20):
         while socket.in_flight:  # noqa: ASYNC110 # a backend tells nobody when a probe times out
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGBREAK", "SIGTERM"])
+def test_signals_stop_the_daemon(name: str) -> None:
+    """Ctrl-C, Ctrl-Break and their kin wake the event loop at once, and end nothing else."""
+    number = getattr(signal, name)
+    before = {each: signal.getsignal(each) for each in service.stop_signals()}
+
+    async def test() -> None:
+        stop = asyncio.Event()
+        service.stop_on_signals(stop)
+        signal.raise_signal(number)
+        async with asyncio.timeout(5):
+            await stop.wait()
+
+    assert number in before
+    try:
+        run(test())
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def test_structures_have_the_sizes_of_this_windows() -> None:

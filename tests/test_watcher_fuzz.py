@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.change import BadState, PathWatcher
 from exporter.model import Hop, HostInfo, StopReason, Trace
-from exporter.verdict import Verdict
+from exporter.watch.verdict import Verdict
+from exporter.watch.watcher import BadState, PathWatcher
 from tests.pathcases import a_trace, response, traces
 
 ORIGINS = {name: HostInfo(asn=ord(name)) for name in "abcde"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exporter.saved import items, text, whole
+from exporter.watch.saved import items, text, whole
 
 _COMERS = 32
 """How many addresses are under observation at one TTL at most."""

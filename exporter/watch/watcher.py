@@ -15,14 +15,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from exporter.aspath import AsWatch
 from exporter.errors import FtrError
-from exporter.knownpath import KnownPath
 from exporter.model import HostInfo, StopReason, Trace
-from exporter.reach import Reach
-from exporter.saved import mapping
-from exporter.sighting import distinct_paths, sighting
-from exporter.verdict import AsPathChange, Knowledge, Verdict
+from exporter.watch.aspath import AsWatch
+from exporter.watch.knownpath import KnownPath
+from exporter.watch.reach import Reach
+from exporter.watch.saved import mapping
+from exporter.watch.sighting import distinct_paths, sighting
+from exporter.watch.verdict import AsPathChange, Knowledge, Verdict
 
 _VERSION = 1
 _SAVE_CYCLES = 512

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from exporter.hopwatch import HopWatch
-from exporter.saved import items, mapping, text, whole
-from exporter.sighting import Sighting
-from exporter.verdict import Balancing, Difference, Knowledge, PathChange, Suspicion
+from exporter.watch.hopwatch import HopWatch
+from exporter.watch.saved import items, mapping, text, whole
+from exporter.watch.sighting import Sighting
+from exporter.watch.verdict import Balancing, Difference, Knowledge, PathChange, Suspicion
 
 _LAST_TTL = 255
 

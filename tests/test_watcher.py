@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.change import PathWatcher
 from exporter.model import Trace
-from exporter.verdict import Verdict
+from exporter.watch.verdict import Verdict
+from exporter.watch.watcher import PathWatcher
 from tests.pathcases import Case, cases, infos, traces
 
 CASES = cases()

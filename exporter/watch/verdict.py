@@ -118,6 +118,9 @@ class Knowledge:
     as_path: AsPath = ()
 
 
+NOTHING_LEARNT = Knowledge()
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one cycle means.

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from enum import IntEnum
 
-from exporter.saved import items, number, text, whole
+from exporter.watch.saved import items, number, text, whole
 
 _RIVALS = 32
 """How many rivals at one TTL are told apart at most."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.change import PathWatcher
 from exporter.model import HostInfo
+from exporter.watch.watcher import PathWatcher
 from tests.pathworld import World
 
 CYCLES = 10_000

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.model import NOTHING_KNOWN, HostInfo
-from exporter.saved import items, mapping, text, whole
+from exporter.watch.saved import items, mapping, text, whole
 
 Origins = frozenset[int]
 NONE: Origins = frozenset()

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from exporter.comers import Comers
-from exporter.rivals import Rivals, Spread, is_excluded, is_mixture
-from exporter.saved import items, text, whole
-from exporter.verdict import Balancing
+from exporter.watch.comers import Comers
+from exporter.watch.rivals import Rivals, Spread, is_excluded, is_mixture
+from exporter.watch.saved import items, text, whole
+from exporter.watch.verdict import Balancing
 
 ADDRESSES = 64
 """How many addresses are known of one TTL at most."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import comb
 
 from exporter.model import Trace
-from exporter.saved import items, number, whole
-from exporter.verdict import Suspicion
+from exporter.watch.saved import items, number, whole
+from exporter.watch.verdict import Suspicion
 
 _WEIGHT = 0.1
 """What the latest cycle counts in the usual (exponentially weighted mean)."""
