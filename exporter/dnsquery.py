@@ -7,6 +7,7 @@ resolv.conf read again when it changed, and the server that answered last asked 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,13 +69,13 @@ class DnsClient:
 
     def _configured(self) -> dns.asyncresolver.Resolver:
         settings = self._settings
-        place = self._resolv_conf if self._resolv_conf.exists() else "the system's settings"
+        place = "the registry" if "SYSTEMROOT" in os.environ else str(self._resolv_conf)
         problem = f"no name server in {place}"
         try:
             resolver = dns.asyncresolver.Resolver(str(self._resolv_conf))
             servers: Sequence[object] = settings.nameservers or resolver.nameservers
         except (dns.exception.DNSException, ValueError, OSError) as error:
-            problem = f"cannot use {self._resolv_conf}: {error}"
+            problem = f"cannot use {place}: {error}"
             resolver = dns.asyncresolver.Resolver(configure=False)
             servers = settings.nameservers
         usable = [str(server) for server in servers if _is_server(str(server))]

@@ -22,6 +22,7 @@ from tests.conftest import LabFactory
 from tests.daemon import Daemon
 from tests.lab.remote import offer
 from tests.probing import DARK, ROUTERS, WEB
+from tests.test_daemon import names
 from tests.wine.machine import Machine, machine
 from tests.wine.recipe import CannotMake
 
@@ -82,6 +83,9 @@ def test_commands(windows: Machine, lab_factory: LabFactory) -> None:
     addresses = [[each["address"] for each in hop["responders"]] for hop in trace["hops"]]
     assert addresses == [[router] for router in (*ROUTERS[Family.IPV4], WEB[Family.IPV4])]
     assert (trace["backend"], trace["reached"]) == ("windows-icmp", True)
+    unknown = windows.run("-m", "exporter", "trace", "www.example.net")
+    assert unknown.returncode == 2
+    assert "cannot use the registry" in unknown.stdout + unknown.stderr
 
 
 def test_options_that_windows_cannot_honour(windows: Machine, tmp_path: Path) -> None:
@@ -94,19 +98,24 @@ def test_options_that_windows_cannot_honour(windows: Machine, tmp_path: Path) ->
     assert "Windows tells no MTU" in done.stdout + done.stderr
 
 
-CONFIG = f"""
-defaults: {{interval: 1s, timeout: 500ms}}
+CONFIG = """
+defaults: {{interval: 1s, timeout: 500ms, family: ipv4}}
+resolver: {{nameservers: [127.0.0.1], port: {port}}}
 targets:
-  - {{host: {WEB[Family.IPV4]}, name: web}}
-  - {{host: {DARK[Family.IPV4]}, name: dark}}
-enrichment: {{rdns: false, asn: {{source: none}}}}
+  - {{host: www.example.net, name: web}}
+  - {{host: {dark}, name: dark}}
 """
 
 
+def configuration(port: int) -> str:
+    """What the daemon shall do, with the name server on this port."""
+    return CONFIG.format(port=port, dark=DARK[Family.IPV4])
+
+
 @contextmanager
-def running(windows: Machine, directory: Path) -> Iterator[Daemon]:
+def running(windows: Machine, directory: Path, config: str) -> Iterator[Daemon]:
     """The daemon in Windows; `cat` stands between it and its log, since Wine wants a pipe."""
-    (directory / "config.yaml").write_text(CONFIG)
+    (directory / "config.yaml").write_text(config)
     log_path = directory / "daemon.log"
     with log_path.open("w") as log:
         relay = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
@@ -131,11 +140,16 @@ def test_daemon_starts_is_scraped_and_stops(
     windows: Machine, lab_factory: LabFactory, tmp_path: Path
 ) -> None:
     """Two targets are traced again and again, one of them silent; Linux scrapes what Windows saw,
-    Ctrl-C ends the daemon, and the next one finds the history of the first in its file."""
-    lab_factory("small")
+    names and origins by DNS included. Ctrl-C ends the daemon, and it starts again on its file."""
+    lab = lab_factory("small")
     for cycles in (3, 1):
-        with running(windows, tmp_path) as daemon:
-            scrape = daemon.until_traced(cycles, "web", "dark")
+        with names(lab) as port, running(windows, tmp_path, configuration(port)) as daemon:
+            daemon.until_traced(cycles, "web", "dark")
+            scrape = daemon.until(
+                lambda s: bool(s.all("ftr_hop_info", hop="4", as_name="EXAMPLE-HOSTING"))
+            )
+            (known,) = scrape.labels("ftr_hop_info", target="web", hop="2")
+            assert (known["hostname"], known["asn"]) == ("core1.transit.example", "64501")
             assert scrape.value("ftr_target_reached", target="web") == 1
             assert scrape.value("ftr_target_reached", target="dark") == 0
             assert scrape.labels("ftr_target_info")[0]["backend"] == "windows-icmp"
