@@ -25,16 +25,15 @@ from pathlib import Path
 from exporter import __version__
 from exporter.errors import FtrError
 from tests.daemon import Scrape
+from tests.firing import FIRING, TOLD
 from tests.lab import namespace
 from tests.lab.lab import Lab
 from tests.replay import Recording, path_of, render
 from tests.scenarios import SCENARIOS
 from tests.series import name_series
-from tests.stage import Scenario, Stage
+from tests.stage import INSTANCE, JOB, WORLD, Scenario, Stage
 
 RULES = Path(__file__).parent.parent / "prometheus"
-WORLD = "alerts"
-JOB, INSTANCE = "ftr", "ftr.example:10334"
 LABELS = ("job", "instance", "target", "family", "protocol")
 PATIENCE = 20.0
 
@@ -131,7 +130,8 @@ def main(names: Sequence[str]) -> int:
         print(f"{name}: {scenario.scrapes * scenario.seconds:.0f} s", flush=True)
         with Lab(WORLD, ping_sockets=scenario.ping_sockets) as lab:
             recording = record(scenario, lab)
-        path_of(name).write_text(render(name, scenario, recording))
+        expected = FIRING.get(name, ()), TOLD.get(name, ())
+        path_of(name).write_text(render(name, scenario, recording, *expected))
     return 0
 
 

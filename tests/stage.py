@@ -22,6 +22,8 @@ from tests.daemon import Scrape
 from tests.lab.lab import Lab
 from tests.lab.zone import world_zone
 
+WORLD = "alerts"
+JOB, INSTANCE = "ftr", "ftr.example:10334"
 ADDRESS = "127.0.0.1:10334"
 DNS_PORT = 10053
 HOSTS = {"web": "192.0.2.1", "mail": "192.0.2.2", "shop": "192.0.2.3", "files": "192.0.2.4"}

@@ -12,10 +12,10 @@ import yaml
 
 from tests.conftest import LabFactory
 from tests.firing import FIRING, TOLD
-from tests.recording import JOB, WORLD, metrics_of_rules, record
-from tests.replay import document, every_episode, input_series, path_of, read, render
+from tests.recording import metrics_of_rules, record
+from tests.replay import beginnings, document, input_series, path_of, read, render
 from tests.scenarios import SCENARIOS
-from tests.stage import Scenario, hop, target
+from tests.stage import JOB, WORLD, Scenario, hop, target
 from tests.test_rules import alerts, needs_promtool, promtool
 
 NOT_RECORDED = {
@@ -57,8 +57,8 @@ def test_missed_scrapes_change_nothing(name: str, tmp_path: Path) -> None:
     minutes = scenario.scrapes * scenario.minutes
     missed = {*range(6, minutes, 7), *range(minutes // 3, minutes // 3 + 6)}
     series = input_series(read(path_of(name), scenario), scenario, missed)
-    query = every_episode(FIRING[name], scenario)
-    group = {"interval": "1m", "input_series": series, "promql_expr_test": [query]}
+    tests = [beginnings(FIRING[name], scenario)]
+    group = {"interval": "1m", "input_series": series, "promql_expr_test": tests}
     rules = path_of(name).parent.parent.parent
     text = document([group], scenario.evaluated).replace("../../", f"{rules}/")
     file = tmp_path / "missed.yml"
