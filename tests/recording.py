@@ -25,13 +25,14 @@ from pathlib import Path
 from exporter import __version__
 from exporter.errors import FtrError
 from tests.daemon import Scrape
-from tests.firing import FIRING, TOLD
+from tests.firing import FIRING
 from tests.lab import namespace
 from tests.lab.lab import Lab
 from tests.replay import Recording, path_of, render
 from tests.scenarios import SCENARIOS
 from tests.series import name_series
 from tests.stage import INSTANCE, JOB, WORLD, Scenario, Stage
+from tests.telling import TOLD
 
 RULES = Path(__file__).parent.parent / "prometheus"
 LABELS = ("job", "instance", "target", "family", "protocol")

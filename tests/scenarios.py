@@ -78,6 +78,17 @@ SCENARIOS: dict[str, Scenario] = {
         events={10: (hop("core1", forward_loss=0.15),), 60: (hop("core1", forward_loss=0),)},
         origins=True,
     ),
+    "heavy-loss": Scenario(
+        "Three in four packets are lost behind the second router; another destination answers one "
+        "probe in four",
+        {"web": WEB, "shop": {}},
+        scrapes=100,
+        events={
+            10: (hop("core1", forward_loss=0.75), target("shop", loss=0.75)),
+            60: (hop("core1", forward_loss=0), target("shop", loss=0)),
+        },
+        origins=True,
+    ),
     "five-percent": Scenario(
         "Every twentieth packet is lost, as many as are allowed, for four hours",
         {"web": WEB, "mail": {}},
