@@ -80,5 +80,6 @@ FIRING: Mapping[str, Sequence[Firing]] = {
     "names": (NAMES,),
     "down": (DOWN,),
     "restart": (),
+    "forgetful": (),
     "changed-while-down": (HIDDEN_ROUTE, HIDDEN_AS),
 }

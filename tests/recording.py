@@ -9,7 +9,7 @@ as it is: counters, round trips, loss, sizes. Points in time (metrics that end i
 `_timestamp_seconds`) are moved and stretched: seconds from the first scrape, as the replay counts
 them. A scrape that fails is `up` 0, and ends every series, as in Prometheus.
 
-Only what the rules and the texts of alerts ask for is kept, to a microsecond.
+Only what the rules and the texts of alerts ask for is kept (`Scenario.keeps`), to a microsecond.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TooBusy(FtrError):
     """This machine was too slow for a recording to mean anything."""
 
 
-def metrics_of_rules(pattern: str = "") -> frozenset[str]:
+def metrics_of_rules(pattern: str) -> frozenset[str]:
     """The exporter's metrics that a rule or the text of an alert asks for, those that match."""
     texts = [(RULES / name).read_text() for name in ("rules.yml", "alerts.yml")]
     names = re.findall(r"(?<![\w:])ftr_\w+", "\n".join(texts))
@@ -64,8 +64,9 @@ class Recorder:
         """Add a scrape, or one that failed."""
         own = {"job": JOB, "instance": INSTANCE}
         self._add(name_series("up", own), float(scrape is not None))
-        for metric in () if scrape is None else sorted(self.wanted & scrape.samples.keys()):
-            for key, value in scrape.samples[metric].items():
+        samples = {} if scrape is None else scrape.samples
+        for metric in sorted(self.wanted & samples.keys()):
+            for key, value in samples[metric].items():
                 labels = {**own, **dict(key)}
                 ordered = sorted(labels, key=lambda each: (_order(each), each))
                 named = name_series(metric, {each: labels[each] for each in ordered})
@@ -95,23 +96,27 @@ def _hop_after_hop(series: tuple[str, object]) -> tuple[str, ...]:
     return tuple(re.sub(r"\b(\d)\b", r"0\1", series[0]).split("{", 1))
 
 
-def record(scenario: Scenario, lab: Lab) -> Recording:
-    """Play a scenario in a lab of its own, in the time that it takes. Raises `TooBusy`."""
+def record(scenario: Scenario, lab: Lab, slack: float = 0.5) -> Recording:
+    """Play a scenario in a lab of its own, in the time that it takes.
+
+    Raises `TooBusy` where a scrape is late by more than `slack`, a share of the time between two.
+    """
     recorder = Recorder(scenario, metrics_of_rules(scenario.keeps))
     stage = Stage(lab, scenario.config(), keeps_history=scenario.keeps_history)
     with closing(stage):
         stage.start_names()
         stage.start()
         _wait_for(stage)
-        start, recorder.started = time.monotonic(), time.time()
+        due, recorder.started = time.monotonic(), time.time()
         for index in range(scenario.scrapes):
-            late = time.monotonic() - start - index * scenario.seconds
-            if late > scenario.seconds / 2:
+            late = time.monotonic() - due
+            if late > slack * scenario.seconds:
                 raise TooBusy(f"scrape {index} was {late:.2f} s late")
             time.sleep(max(0.0, -late))
-            recorder.take(stage.scrape(scenario.seconds / 2))
+            recorder.take(stage.scrape(slack * scenario.seconds))
             for event in scenario.events.get(index, ()):
                 event(stage)
+            due += scenario.seconds
     return recorder.recording()
 
 

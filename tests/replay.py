@@ -175,7 +175,9 @@ def _timeline(firing: Sequence[Firing], scenario: Scenario) -> list[dict[str, An
 def beginnings(firing: Sequence[Firing], scenario: Scenario) -> dict[str, Any]:
     """That these fire and no other, and how often they begin to, whenever that is."""
     end, step = _end(scenario), scenario.evaluated
-    expression = f"count_over_time(({FIRING} unless {FIRING} offset {step}m)[{end + step}m:{step}m])"
+    expression = (
+        f"count_over_time(({FIRING} unless {FIRING} offset {step}m)[{end + step}m:{step}m])"
+    )
     return _query(expression, end, firing, [each.times for each in firing])
 
 

@@ -164,6 +164,18 @@ SCENARIOS: dict[str, Scenario] = {
         },
         origins=True,
     ),
+    "forgetful": Scenario(
+        "The exporter keeps no history; it is restarted, and again with another route, of which it "
+        "cannot know",
+        {"web": WEB, "mail": {}, "files": {"mtu": True}},
+        scrapes=70,
+        events={
+            20: (Stage.stop, Stage.start),
+            40: (Stage.stop, target("web", path=["gw", "alt", "edge"]), Stage.start),
+        },
+        origins=True,
+        keeps_history=False,
+    ),
     "changed-while-down": Scenario(
         "A route changes; later it changes to another network's while the exporter is restarted",
         {"web": WEB, "mail": {}},

@@ -137,7 +137,8 @@ class Scenario:
     Each of `targets` has its keys of the configuration. `events` happen right after the scrape of
     their number. `seconds` are from one scrape to the next, and the interval of every target;
     each scrape stands for `minutes` of the replay, and each minute of it rules are evaluated, or
-    all `evaluated` minutes. Metrics are kept that rules use, or of these those that match `keeps`.
+    all `evaluated` minutes. Of the metrics that rules use, those are kept that match `keeps`: by
+    itself all but those of the group ftr-hops, which no alert needs.
     """
 
     says: str
@@ -147,7 +148,7 @@ class Scenario:
     seconds: float = 1.0
     minutes: int = 1
     evaluated: int = 1
-    keeps: str = ""
+    keeps: str = r"^ftr_(?!hop_(repl|probes))"
     origins: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
     ping_sockets: bool = True

@@ -1,6 +1,6 @@
 """What alerts say while a recording is replayed, written by hand: is it what one needs at night?
 
-    python -m tests.telling     writes what stands here and in `tests/firing.py` into the files
+`python -m tests.telling` writes what stands here and in `tests/firing.py` into the files.
 """
 
 from __future__ import annotations

@@ -6,15 +6,9 @@ Their unit tests on recorded series are in `test_rules_recorded.py`, those over 
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
-import time
-import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +17,10 @@ import yaml
 
 from exporter.metrics.families import PATH_FAMILIES
 from exporter.metrics.own_families import OWN_FAMILIES
-from tests.conftest import LabFactory
-from tests.daemon import running
-from tests.lab.lab import Lab
-from tests.test_prometheus import WEB, query, until
 
 ROOT = Path(__file__).parent.parent
 RULES, ALERTS = ROOT / "prometheus" / "rules.yml", ROOT / "prometheus" / "alerts.yml"
 UNIT_TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.yml"))
-RECORDED = sorted((ROOT / "prometheus" / "tests" / "recorded").glob("*.yml"))
 RUNBOOKS = ROOT / "docs" / "runbooks"
 CHURNING = {"address", "asn", "hop", "path_id", "as_path", "source", "destination", "hostname"}
 

@@ -119,9 +119,7 @@ def all_rules_are_well() -> bool:
 def fired(alert: str) -> set[str]:
     """The targets for which this alert has fired, ever since Prometheus keeps series."""
     series = ask("query", query=f'count_over_time(ALERTS{{alertname="{alert}"}}[1h])')["result"]
-    return {
-        each["metric"]["target"] for each in series if each["metric"]["alertstate"] == "firing"
-    }
+    return {each["metric"]["target"] for each in series if each["metric"]["alertstate"] == "firing"}
 
 
 def other_alerts(*names: str) -> list[dict[str, Any]]:
