@@ -86,6 +86,11 @@ class Tracer:
                 self._timer = None
         return state
 
+    def hurry(self, plan: Plan) -> None:
+        """Go on with the trace that runs, if one does, at the pace of this plan."""
+        if self._state is not None and self._state.hurry(plan):
+            self._loop.call_soon(self._step)
+
     # -- what the socket says ---------------------------------------------------------------
 
     def responded(self, response: Response) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeVar
 
@@ -13,9 +14,9 @@ import pytest
 from exporter.errors import ProbeError
 from exporter.model import Family, Probe, Protocol, Response
 from exporter.pacer import Pacer
-from exporter.sockets.base import SocketRequest
-from exporter.sockets.factory import open_probe_socket
-from exporter.sockets.table import CANDIDATES
+from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
+from exporter.sockets.factory import open_candidate, open_probe_socket
+from exporter.sockets.table import CANDIDATES, Candidate
 from exporter.strategy import Plan, TraceState
 from exporter.tracer import ResponseCounts, Tracer
 
@@ -26,12 +27,66 @@ MAIL = {Family.IPV4: "192.0.2.2", Family.IPV6: "2001:db8:300::2"}
 DARK = {Family.IPV4: "192.0.2.3", Family.IPV6: "2001:db8:300::3"}
 
 
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One row of the table in one family."""
+
+    candidate: Candidate
+    family: Family
+
+    @property
+    def protocol(self) -> Protocol:
+        """What it speaks."""
+        return self.candidate.protocol
+
+    def request(self, destination: str, **options: Any) -> SocketRequest:
+        """A request that fits it; `options` are other fields of the request."""
+        return SocketRequest(destination, self.family, self.protocol, **options)
+
+    def open(self, request: SocketRequest, listener: Listener) -> ProbeSocket:
+        """Open this backend, whatever the factory would prefer. Raises `SocketUnavailable`."""
+        return open_candidate(self.candidate, request, listener)
+
+    def honours(self, option: str) -> bool:
+        """Whether it can do what the configuration calls by this name."""
+        return not self.candidate.obstacles(frozenset({option}))
+
+
 BACKENDS = [
-    pytest.param(candidate.protocol, family, id=f"{candidate.backend}-{family}")
+    Backend(candidate, family)
     for candidate, family in product(CANDIDATES, Family)
     if candidate.serves(candidate.protocol, family, sys.platform)
 ]
-each_backend = pytest.mark.parametrize(("protocol", "family"), BACKENDS)
+
+
+def backends_where(condition: Callable[[Backend], bool]) -> pytest.MarkDecorator:
+    """Run a test with every backend of which this holds."""
+    return pytest.mark.parametrize(
+        "backend",
+        [
+            pytest.param(backend, id=f"{backend.candidate.backend}-{backend.family}")
+            for backend in BACKENDS
+            if condition(backend)
+        ],
+    )
+
+
+def backends_that_honour(*options: str) -> pytest.MarkDecorator:
+    """Run a test with every backend that can do all this."""
+    return backends_where(lambda backend: all(backend.honours(option) for option in options))
+
+
+each_backend = backends_that_honour()
+each_connecting = backends_where(lambda backend: backend.protocol is Protocol.TCP)
+each_connectionless = backends_where(lambda backend: backend.protocol is not Protocol.TCP)
+
+
+def preferred(protocol: Protocol, family: Family) -> Backend:
+    """The backend that stands first in the table."""
+    return next(
+        backend for backend in BACKENDS if (backend.protocol, backend.family) == (protocol, family)
+    )
+
 
 ROUTERS = {
     Family.IPV4: ("198.51.100.1", "203.0.113.1", "192.0.2.254"),

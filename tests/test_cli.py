@@ -135,14 +135,16 @@ def test_daemon_serves_until_it_is_told_to_stop(
 def test_sockets_shows_what_is_usable_and_the_remedy(
     lab_factory: LabFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Permitted and refused ping sockets; UDP works either way."""
+    """Permitted and refused ping sockets; UDP and TCP work either way."""
     lab_factory("small")
     assert main(["sockets"]) == 0
-    assert capsys.readouterr().out.count("yes") == 4
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert {row[3] for row in rows} == {"yes"}
     lab_factory("small", ping_sockets=False)
     assert main(["sockets"]) == 0
     refused = capsys.readouterr().out
-    assert refused.count("yes") == 2
+    usable = {line.split()[1] for line in refused.splitlines() if "  yes" in line}
+    assert usable == {"udp", "tcp"}
     assert "remedy: " in refused
     assert "net.ipv4.ping_group_range" in refused
 
@@ -154,6 +156,10 @@ def test_sockets_shows_what_is_usable_and_the_remedy(
         (["-6", "-q", "2", "mail.example.net"], 0, ("2001:db8:300::2", "MPLS: 24017")),
         (["-n", "192.0.2.5"], 1, ("!X", "administratively prohibited")),
         (["-n", "-P", "udp", "192.0.2.6"], 1, ("not reached",)),
+        (["-n", "--protocol", "tcp", "--port", "443", "192.0.2.1"], 0, ("reached in 7 hops",)),
+        (["-n", "-P", "tcp", "192.0.2.5"], 1, ("!X", "administratively prohibited")),
+        (["-n", "-P", "tcp", "192.0.2.6"], 1, ("not reached",)),
+        (["-n", "-P", "tcp", "-s", "100", "192.0.2.1"], 2, ("cannot honour packet_size",)),
         (["nosuch.example.net"], 2, ("NXDOMAIN",)),
         (["-n", "--source", "192.0.2.77", "192.0.2.1"], 2, ("could not trace",)),
         (["-n", "-P", "quic", "192.0.2.1"], 2, ("no backend for protocol quic",)),

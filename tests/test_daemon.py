@@ -74,7 +74,7 @@ def assert_hops_agree(scrape: Scrape, truth: Truth, target: str, ttls: range) ->
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-@pytest.mark.parametrize("protocol", ["icmp", "udp"])
+@pytest.mark.parametrize("protocol", ["icmp", "udp", "tcp"])
 def test_daemon_agrees_with_the_truth(lab_factory: LabFactory, protocol: str, family: str) -> None:
     """Two cycles over six troubled paths: counters, addresses, RTTs, labels, states are right."""
     lab = lab_factory("troubled")
@@ -89,7 +89,11 @@ def test_daemon_agrees_with_the_truth(lab_factory: LabFactory, protocol: str, fa
         assert daemon.stop() < 5
     truth = _of_whole_cycles(lab.truth(), scrape)
 
-    reached = {name: scrape.value("ftr_target_reached", target=name) for name in TARGETS}
+    shown = {"protocol": protocol, "backend": f"linux-{protocol}"}
+    assert [scrape.value("ftr_target_info", target=name, **shown) for name in TARGETS] == [1] * 6
+    reached = {
+        name: scrape.value("ftr_target_reached", target=name, protocol=protocol) for name in TARGETS
+    }
     assert reached == dict.fromkeys(TARGETS[:4], 1) | {"fenced": 0, "dark": 0}
     hops = {name: scrape.value("ftr_path_hops", target=name) for name in TARGETS}
     assert hops == {"plain": 7, "balanced": 6, "lossy": 5, "limited": 5, "fenced": 4, "dark": 3}

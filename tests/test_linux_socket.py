@@ -14,7 +14,8 @@ from exporter.model import Family, Probe, Protocol
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.errqueue import Origin, QueuedError
 from exporter.sockets.factory import open_probe_socket
-from exporter.sockets.linux_socket import is_own_address, local_error, open_socket, send_error
+from exporter.sockets.linux_socket import local_error, open_socket
+from exporter.sockets.local_errors import is_own_address, send_error
 from tests.conftest import LabFactory
 from tests.probing import WEB, Recorder, run
 
@@ -91,6 +92,7 @@ def test_own_address_is_known(family: Family) -> None:
         (errno.ENOMEM, ErrorReason.SEND),
         (errno.ENETUNREACH, ErrorReason.UNREACHABLE_NETWORK),
         (errno.EHOSTUNREACH, ErrorReason.UNREACHABLE_NETWORK),
+        (errno.EHOSTDOWN, ErrorReason.UNREACHABLE_NETWORK),
         (errno.ENETDOWN, ErrorReason.UNREACHABLE_NETWORK),
         (errno.EADDRNOTAVAIL, ErrorReason.UNREACHABLE_NETWORK),
         (errno.EPERM, ErrorReason.PERMISSION),

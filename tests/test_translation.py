@@ -14,12 +14,20 @@ from ipaddress import ip_address
 import pytest
 
 from exporter.model import Family, Kind, Probe, Protocol, Response
-from exporter.sockets.base import SocketRequest
-from exporter.sockets.factory import open_probe_socket
 from tests.conftest import LabFactory
 from tests.lab.lab import Lab
 from tests.lab.packets import Packet, parse
-from tests.probing import DARK, ROUTERS, Recorder, each_backend, run
+from tests.probing import (
+    DARK,
+    ROUTERS,
+    Backend,
+    Recorder,
+    each_backend,
+    each_connecting,
+    each_connectionless,
+    preferred,
+    run,
+)
 
 ELSEWHERE = {Family.IPV4: "198.18.0.9", Family.IPV6: "2001:db8:900::9"}
 EXPIRED = {Family.IPV4: 11, Family.IPV6: 3}
@@ -70,14 +78,13 @@ def address(family: Family, *, source: bool = False, length: int | None = None) 
     return rewrite
 
 
-def quoted(
-    lab: Lab, protocol: Protocol, family: Family, rewrite: Rewrite
-) -> tuple[list[Response], int]:
+def quoted(lab: Lab, backend: Backend, rewrite: Rewrite) -> tuple[list[Response], int]:
     """What a probe quoted so gives: responses and strangers, before a probe to the first hop."""
+    family = backend.family
 
     async def test() -> tuple[list[Response], int]:
         recorder = Recorder()
-        socket = open_probe_socket(SocketRequest(DARK[family], family, protocol), recorder)
+        socket = backend.open(backend.request(DARK[family]), recorder)
         with wire() as next_probe:
             socket.send(Probe(1, 0, 7))
             quote = rewrite(next_probe())
@@ -90,55 +97,55 @@ def quoted(
     return run(test())
 
 
-@each_backend
-def test_other_destination_is_told(
-    lab_factory: LabFactory, protocol: Protocol, family: Family
-) -> None:
+@each_connectionless
+def test_other_destination_is_told(lab_factory: LabFactory, backend: Backend) -> None:
     """The kernel delivers by our own port or id, so we see where the probe went instead."""
-    (response,), strangers = quoted(lab_factory("small"), protocol, family, address(family))
-    assert (response.address, response.kind) == (ROUTERS[family][1], Kind.TIME_EXCEEDED)
+    (response,), strangers = quoted(lab_factory("small"), backend, address(backend.family))
+    assert (response.address, response.kind) == (ROUTERS[backend.family][1], Kind.TIME_EXCEEDED)
     assert (response.translated, strangers) == (True, 0)
 
 
 @each_backend
-def test_unchanged_quote_is_not_translated(
-    lab_factory: LabFactory, protocol: Protocol, family: Family
-) -> None:
+def test_unchanged_quote_is_not_translated(lab_factory: LabFactory, backend: Backend) -> None:
     """The same way of testing, nothing rewritten."""
-    (response,), _ = quoted(lab_factory("small"), protocol, family, lambda packet: packet.data)
+    (response,), _ = quoted(lab_factory("small"), backend, lambda packet: packet.data)
     assert not response.translated
 
 
 @pytest.mark.parametrize("family", list(Family))
 def test_other_destination_port_is_told(lab_factory: LabFactory, family: Family) -> None:
     """UDP: the port that the probe was sent on to."""
-    (response,), strangers = quoted(lab_factory("small"), Protocol.UDP, family, behind(2))
+    (response,), strangers = quoted(
+        lab_factory("small"), preferred(Protocol.UDP, family), behind(2)
+    )
     assert (response.translated, strangers) == (True, 0)
 
 
-@each_backend
-def test_other_source_address_cannot_be_seen(
-    lab_factory: LabFactory, protocol: Protocol, family: Family
-) -> None:
+@each_connectionless
+def test_other_source_address_cannot_be_seen(lab_factory: LabFactory, backend: Backend) -> None:
     """The kernel hands over no quoted IP header; the answer counts as any other."""
-    rewrite = address(family, source=True)
-    (response,), _ = quoted(lab_factory("small"), protocol, family, rewrite)
+    rewrite = address(backend.family, source=True)
+    (response,), _ = quoted(lab_factory("small"), backend, rewrite)
     assert not response.translated
 
 
-@each_backend
-def test_other_source_port_or_id_never_arrives(
-    lab_factory: LabFactory, protocol: Protocol, family: Family
-) -> None:
+@each_connectionless
+def test_other_source_port_or_id_never_arrives(lab_factory: LabFactory, backend: Backend) -> None:
     """That is how the kernel finds the socket: not even an unmatched answer comes of it."""
-    offset = 0 if protocol is Protocol.UDP else 4
-    assert quoted(lab_factory("small"), protocol, family, behind(offset)) == ([], 0)
+    offset = 0 if backend.protocol is Protocol.UDP else 4
+    assert quoted(lab_factory("small"), backend, behind(offset)) == ([], 0)
 
 
-@each_backend
-def test_short_quote_to_elsewhere_is_nobodys(
-    lab_factory: LabFactory, protocol: Protocol, family: Family
-) -> None:
+@each_connectionless
+def test_short_quote_to_elsewhere_is_nobodys(lab_factory: LabFactory, backend: Backend) -> None:
     """Eight bytes do not hold the cookie: it may be forged, and counts as unmatched."""
-    rewrite = address(family, length=8)
-    assert quoted(lab_factory("small"), protocol, family, rewrite) == ([], 1)
+    rewrite = address(backend.family, length=8)
+    assert quoted(lab_factory("small"), backend, rewrite) == ([], 1)
+
+
+@each_connecting
+def test_tcp_hears_of_nothing_rewritten(lab_factory: LabFactory, backend: Backend) -> None:
+    """The kernel wants addresses, ports and sequence number of the SYN: else the hop is silent."""
+    lab, family = lab_factory("small"), backend.family
+    for rewrite in (address(family), address(family, source=True), *map(behind, (0, 2, 4))):
+        assert quoted(lab, backend, rewrite) == ([], 0)

@@ -36,7 +36,7 @@ def open_probe_socket(request: SocketRequest, listener: Listener) -> ProbeSocket
     tried = table.candidates(request.protocol, request.family)
     for candidate in tried:
         try:
-            return _open(candidate, request, listener)
+            return open_candidate(candidate, request, listener)
         except SocketUnavailable as refusal:
             refusals.append(refusal)
     if not tried:
@@ -52,7 +52,8 @@ def open_probe_socket(request: SocketRequest, listener: Listener) -> ProbeSocket
     )
 
 
-def _open(candidate: Candidate, request: SocketRequest, listener: Listener) -> ProbeSocket:
+def open_candidate(candidate: Candidate, request: SocketRequest, listener: Listener) -> ProbeSocket:
+    """Open this backend and no other. Raises `SocketUnavailable`."""
     obstacles = candidate.obstacles(table.options_of(request))
     if obstacles:
         raise SocketUnavailable(ErrorReason.SOCKET, "; ".join(obstacles))
@@ -72,7 +73,7 @@ def survey() -> Iterator[Verdict]:
             refused = None
             try:
                 request = SocketRequest(_LOOPBACK[family], family, candidate.protocol)
-                _open(candidate, request, _Nobody()).close()
+                open_candidate(candidate, request, _Nobody()).close()
             except SocketUnavailable as refusal:
                 refused = refusal
             yield Verdict(candidate.backend, candidate.protocol, family, refused)

@@ -51,9 +51,19 @@ class Candidate:
         )
 
 
+_SYN_IS_EMPTY = "a SYN carries no payload"
+
 CANDIDATES = (
     Candidate("linux-icmp", Protocol.ICMP, "exporter.sockets.linux_icmp", "open_linux_icmp"),
     Candidate("linux-udp", Protocol.UDP, "exporter.sockets.linux_udp", "open_linux_udp"),
+    Candidate(
+        "linux-tcp",
+        Protocol.TCP,
+        "exporter.sockets.linux_tcp",
+        "open_linux_tcp",
+        auto=False,
+        cannot=(("packet_size", _SYN_IS_EMPTY), ("mtu", _SYN_IS_EMPTY)),
+    ),
 )
 """In the order in which they are tried."""
 
