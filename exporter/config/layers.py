@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from ipaddress import ip_address
@@ -119,8 +120,10 @@ def _sources(module: Module) -> Iterator[Conflict]:
 
 
 def _backends(module: Module) -> Iterator[Conflict]:
-    """Options that no backend for this protocol can honour on this platform."""
+    """A protocol that no backend speaks on this platform, options that none of them can honour."""
     able = candidates(module.protocol)
+    if not able:
+        yield Conflict(("protocol",), f"nothing here probes by {module.protocol} on {sys.platform}")
     for name in _OPTIONS:
         options = frozenset((name,)) if getattr(module, name) else frozenset[str]()
         obstacles = [each.obstacles(options) for each in able]
