@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from exporter.model import Family, Protocol
 from exporter.sockets.base import SocketRequest
 
+PLATFORM = sys.platform
+"""Where this is, for messages."""
 _OPTIONS = {
     "packet_size": "packet_size",
     "dscp": "dscp",
