@@ -56,12 +56,15 @@ async def _run(config: Config, options: Options, storage_path: str | None) -> No
 def stop_on_signals(stop: asyncio.Event) -> None:
     """Set `stop` when this process is told to end; Windows has Ctrl-Break for that besides."""
     loop = asyncio.get_running_loop()
-    for number in stop_signals():
-        try:
+    try:
+        for number in stop_signals():
             loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:
-            # The event loops of Windows have no signal handlers of their own.
+    except NotImplementedError:
+        # The event loops of Windows have no signal handlers of their own.
+        for number in stop_signals():
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        # A full pipe wakes the loop as well: nothing to print a warning into the log for.
+        signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)
 
 
 def stop_signals() -> list[signal.Signals]:

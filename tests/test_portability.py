@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from exporter import service
 from exporter.hosts import default_path
+from tests.probing import run
 from tests.test_layering import modules
 
 ASKS = {("sys", "platform"), ("os", "name"), ("os", "uname")}
@@ -76,6 +78,30 @@ def test_signals_of_windows_stop_the_daemon(monkeypatch: pytest.MonkeyPatch) -> 
     assert service.stop_signals() == [signal.SIGTERM, signal.SIGINT]
     monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
     assert service.stop_signals()[-1] is signal.SIGUSR1
+
+
+def test_signals_stop_a_loop_without_handlers_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the event loops of Windows: the signal module's handlers wake it."""
+
+    def refuse(*_: object) -> None:
+        raise NotImplementedError
+
+    before = {number: signal.getsignal(number) for number in service.stop_signals()}
+
+    async def test(number: signal.Signals) -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "add_signal_handler", refuse)
+        stop = asyncio.Event()
+        service.stop_on_signals(stop)
+        signal.raise_signal(number)
+        async with asyncio.timeout(5):
+            await stop.wait()
+
+    try:
+        for number in before:
+            run(test(number))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_hosts_file_of_windows(monkeypatch: pytest.MonkeyPatch) -> None:

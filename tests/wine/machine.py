@@ -24,6 +24,7 @@ class Machine:
         self._environment = {
             **os.environ,
             "HOME": str(directory),
+            "TMPDIR": str(directory),
             "WINEPREFIX": str(directory / "prefix"),
             "WINEDEBUG": "-all",
             "WINEDLLOVERRIDES": _NO_EXTRAS,
@@ -68,11 +69,12 @@ class Machine:
 
 @contextmanager
 def machine() -> Iterator[Machine]:
-    """A fresh machine with Python installed. Raises `CannotMake`."""
+    """A fresh machine with Python installed, its first start behind it. Raises `CannotMake`."""
     python = windows_python()
     with tempfile.TemporaryDirectory(prefix="ftr-wine-") as directory:
         made = Machine(python, Path(directory))
         try:
+            made.run("-c", "")
             yield made
         finally:
             made.stop()
