@@ -15,7 +15,7 @@ import pytest
 from exporter.errors import ErrorReason, ProbeError, SendBlocked, SocketUnavailable
 from exporter.model import Family, Probe, Protocol
 from exporter.sockets.base import ProbeSocket
-from exporter.sockets.linux_tcp import PATIENCE_SECONDS
+from exporter.sockets.linux_flights import PATIENCE_SECONDS
 from tests.conftest import LabFactory
 from tests.probing import DARK, WEB, Recorder, preferred, run
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from exporter.model import Family, Kind, Probe, Protocol, Response, StopReason
 from exporter.sockets.base import ProbeSocket, SocketRequest
 from exporter.sockets.linux_connect import Flight
-from exporter.sockets.linux_tcp import PATIENCE_SECONDS, LinuxTcpSocket
+from exporter.sockets.linux_flights import PATIENCE_SECONDS
+from exporter.sockets.linux_tcp import LinuxTcpSocket
 from exporter.sockets.pending import Sent
 from exporter.strategy import Plan
 from tests.conftest import LabFactory
@@ -166,7 +167,7 @@ def looked_at(*items: Item) -> Recorder:
         kernel.items.extend(items)
         sent = Sent(Probe(1, 0, 3), 25_000, time.time_ns(), time.monotonic_ns())
         engine._add(Flight(kernel, sent))
-        engine._readable()
+        engine._flights.readable()
         engine.close()
         return recorder
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import unused_port
 
 from exporter.model import Family, Kind, Probe, Protocol
-from exporter.sockets.linux_tcp import PATIENCE_SECONDS
+from exporter.sockets.linux_flights import PATIENCE_SECONDS
 from tests.conftest import LabFactory
 from tests.lab.lab import Lab
 from tests.probing import Recorder, preferred, run
