@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 import pytest
 
-from exporter.model import Family, Kind, Probe, Protocol
-from exporter.sockets.base import ProbeSocket
+from exporter.model import Family, Kind, Probe
 from exporter.sockets.linux_flights import PATIENCE_SECONDS
 from tests.conftest import LabFactory
-from tests.probing import DARK, MAIL, ROUTERS, WEB, Recorder, preferred, run
+from tests.connecting import FAR, descriptors, each_family, opened
+from tests.probing import DARK, MAIL, ROUTERS, WEB, Recorder, run
 from tests.wiretap import wiretap
-
-each_family = pytest.mark.parametrize("family", list(Family))
-FAR = 20
-"""A TTL that reaches every destination."""
-
-
-def opened(
-    recorder: Recorder, destination: dict[Family, str], family: Family, **options: object
-) -> ProbeSocket:
-    """A TCP socket to a destination of the world."""
-    backend = preferred(Protocol.TCP, family)
-    return backend.open(backend.request(destination[family], **options), recorder)
-
-
-def descriptors() -> int:
-    """How many this process has."""
-    return len(os.listdir("/proc/self/fd"))
 
 
 @each_family

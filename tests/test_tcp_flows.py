@@ -17,10 +17,10 @@ from exporter.sockets.linux_tcp import LinuxTcpSocket
 from exporter.strategy import Plan
 from exporter.tracer import ResponseCounts, Tracer
 from tests.conftest import LabFactory
+from tests.connecting import each_family
 from tests.lab.lab import Lab
 from tests.probing import DARK, WEB, Recorder, preferred, run
 
-each_family = pytest.mark.parametrize("family", list(Family))
 BASE = 21_000
 Path = tuple[tuple[str, ...], ...]
 ANYWHERE = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}
