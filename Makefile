@@ -45,6 +45,9 @@ format: $(VENV)/.dev ## Format the code
 bench: $(VENV)/.dev ## Measure; the figures in docs/performance.md come from here
 	$(BIN)/python -m benchmarks $(ARGS)
 
+soak: $(VENV)/.dev ## Hold paths in a troubled world for about an hour: no false change, no missed one
+	$(BIN)/python -m tests.soak $(ARGS)
+
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
 lock: $(BIN)/python ## Lock the dependencies anew (UPGRADE=1 for the newest versions)
@@ -55,4 +58,4 @@ lock: $(BIN)/python ## Lock the dependencies anew (UPGRADE=1 for the newest vers
 clean: ## Remove what was made here
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help run demo test lint format bench lock clean
+.PHONY: help run demo test lint format bench soak lock clean

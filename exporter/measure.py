@@ -15,19 +15,15 @@ from exporter.memory import Keeper, PathMemory
 from exporter.model import Family, HostInfo, Protocol, Response, Trace
 from exporter.mtuprobe import MtuProber
 from exporter.outcome import Subject, conclude, could_not_try, joined
+from exporter.pace import pace_for
 from exporter.pacer import Pacer
-from exporter.settings import Module, Target
+from exporter.settings import Target
 from exporter.sockets.base import SocketRequest
 from exporter.strategy import Plan
 from exporter.tally import Tally
 from exporter.tracer import ResponseCounts
 from exporter.view import View
 from exporter.watch.verdict import Verdict
-
-_PATIENCE_SECONDS = 0.5
-_ROUND_SPACING_SECONDS = 1.0
-_CONFIRMING_PAUSE_SECONDS = 0.5
-_CONFIRMING_SHARE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +48,13 @@ class Services:
     keeper: Keeper
 
 
-def plan_for(module: Module) -> Plan:
-    """The plan of one cycle: rounds a second apart, but all within half of the interval.
-
-    Short intervals shorten the patience with silent hops too, so that cycles do not overlap.
-    """
-    share = module.interval / module.probes
-    return Plan(
-        first_hop=module.first_hop,
-        max_hops=module.max_hops,
-        rounds=module.probes,
-        timeout=module.timeout,
-        patience=min(_PATIENCE_SECONDS, module.timeout, share / 4),
-        spacing=min(_ROUND_SPACING_SECONDS, share / 2),
-        linger=min(module.timeout, module.interval / 4),
-    )
-
-
 class PathMonitor:
     """One target over one address family: its socket, what it learnt, and its counters."""
 
     def __init__(self, target: Target, family: Family, services: Services) -> None:
         self._target = target
         self._family = family
+        self._pace = pace_for(target.module)
         self._services = services
         self._wiring = Wiring(
             services.open_socket, services.pacer, services.counts, self._on_response
@@ -110,11 +90,10 @@ class PathMonitor:
             self._show()
 
     async def _trace_until_sure(self, address: str) -> None:
-        module = self._target.module
-        plan = plan_for(module)
-        give_up_at = time.monotonic() + module.interval * _CONFIRMING_SHARE
+        pace, plan = self._pace, self._pace.cycle
+        give_up_at = time.monotonic() + pace.latest
         cycle: Trace | None = None
-        for tries_left in reversed(range(module.confirm + 1)):
+        for tries_left in reversed(range(pace.tries + 1)):
             try:
                 cycle, suspicious = await self._trace_once(self._open(address), plan, cycle)
             except ProbeError as error:
@@ -123,8 +102,8 @@ class PathMonitor:
                 return
             if not suspicious or not tries_left or time.monotonic() > give_up_at:
                 return
-            await asyncio.sleep(min(_CONFIRMING_PAUSE_SECONDS, module.interval / 20))
-            plan = replace(plan, rounds=1, linger=min(plan.linger, _CONFIRMING_PAUSE_SECONDS))
+            await asyncio.sleep(pace.pause)
+            plan = pace.confirming
 
     async def _trace_once(
         self, flows: FlowSet, plan: Plan, cycle: Trace | None
@@ -199,6 +178,7 @@ class PathMonitor:
             interface=module.interface,
             dscp=module.dscp,
             packet_size=module.packet_size,
+            payload=module.payload,
         )
 
     def _forget_path(self) -> None:
@@ -208,6 +188,8 @@ class PathMonitor:
 
     def _on_response(self, response: Response) -> None:
         self._services.recorded(time.time() - response.received_at)
+        if self._flows is not None and self._memory.is_surprising(response):
+            self._flows.hurry(self._pace.urgent)
         if response.address not in self._seen:
             self._seen.add(response.address)
             self._services.info(response.address)

@@ -11,7 +11,7 @@ from typing import Protocol as Interface
 
 from exporter.historydb import PathKey
 from exporter.jsonform import rfc3339, trace_json
-from exporter.model import Family, HostInfo, Trace
+from exporter.model import Family, HostInfo, Response, Trace
 from exporter.mtu import PathMtu
 from exporter.path import Path
 from exporter.view import PathFacts
@@ -96,6 +96,14 @@ class PathMemory:
             self.facts = replace(
                 self.facts, changed_at=latest.timestamp(), history=tuple(self._changes)
             )
+
+    def is_surprising(self, response: Response) -> bool:
+        """Whether an answer is such as a changed path would give: not by whom it is known for."""
+        known, ttl = self._watcher.known, response.probe.ttl
+        if response.reached:
+            return known.hops is not None and ttl < known.hops
+        usual = known.addresses.get(ttl)
+        return usual is not None and response.address not in usual
 
     def measured(self, mtu: PathMtu | None) -> None:
         """The path MTU has been looked for."""

@@ -10,7 +10,7 @@ tells whether it can be reached at all. Times are seconds of one monotonic clock
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exporter.findings import Findings
 from exporter.model import Hop, Response, StopReason
@@ -92,6 +92,22 @@ class TraceState:
         """A probe reported as sent was dropped by this host: it is neither sent nor lost."""
         if self._rounds[number].waiting.pop(ttl, None) is not None:
             self._findings.count(ttl, -1)
+
+    def again(self, number: int, ttl: int) -> None:
+        """Nobody can tell whether a probe was answered: it does not count, but another one will."""
+        current = self._rounds[-1]
+        if ttl in self._rounds[number].waiting:
+            self.unsent(number, ttl)
+            if self._rounds[number] is current:
+                current.queue.append(ttl)
+
+    def hurry(self, plan: Plan) -> bool:
+        """Take over its spacing and linger; whether they were others before."""
+        now = self._plan
+        if (now.spacing, now.linger) == (plan.spacing, plan.linger):
+            return False
+        self._plan = replace(now, spacing=plan.spacing, linger=plan.linger)
+        return True
 
     def abort(self) -> None:
         """End at once, because probes cannot be sent; those still on their way are not lost."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.errors import ErrorReason, ProbeError, SendBlocked
+from exporter.errors import AskAgain, ErrorReason, ProbeError, SendBlocked
 from exporter.model import Probe, Response
 from exporter.outcome import LocalErrors
 from exporter.pacer import Pacer
@@ -86,6 +86,11 @@ class Tracer:
                 self._timer = None
         return state
 
+    def hurry(self, plan: Plan) -> None:
+        """Go on with the trace that runs, if one does, at the pace of this plan."""
+        if self._state is not None and self._state.hurry(plan):
+            self._loop.call_soon(self._step)
+
     # -- what the socket says ---------------------------------------------------------------
 
     def responded(self, response: Response) -> None:
@@ -103,8 +108,11 @@ class Tracer:
     def failed(self, probe: Probe, error: ProbeError) -> None:
         """See `Listener`."""
         if self._state is not None and probe.trace == self._number:
-            self._state.unsent(probe.round, probe.ttl)
-            self._count_error(error)
+            if isinstance(error, AskAgain):
+                self._state.again(probe.round, probe.ttl)
+            else:
+                self._state.unsent(probe.round, probe.ttl)
+                self._count_error(error)
             self._step()
 
     def unmatched(self) -> None:

@@ -135,7 +135,7 @@ def test_daemon_serves_until_it_is_told_to_stop(
 def test_sockets_shows_what_is_usable_and_the_remedy(
     lab_factory: LabFactory, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Permitted and refused ping sockets; UDP and TCP work either way."""
+    """Permitted and refused ping sockets; UDP, TCP and QUIC work either way."""
     lab_factory("small")
     assert main(["sockets"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
@@ -143,8 +143,9 @@ def test_sockets_shows_what_is_usable_and_the_remedy(
     lab_factory("small", ping_sockets=False)
     assert main(["sockets"]) == 0
     refused = capsys.readouterr().out
-    usable = {line.split()[1] for line in refused.splitlines() if "  yes" in line}
-    assert usable == {"udp", "tcp"}
+    usable = {line.split()[0] for line in refused.splitlines() if "  yes" in line}
+    assert {"linux-udp", "linux-tcp", "linux-quic"} <= usable
+    assert "linux-icmp" not in usable
     assert "remedy: " in refused
     assert "net.ipv4.ping_group_range" in refused
 
@@ -162,7 +163,10 @@ def test_sockets_shows_what_is_usable_and_the_remedy(
         (["-n", "-P", "tcp", "-s", "100", "192.0.2.1"], 2, ("cannot honour packet_size",)),
         (["nosuch.example.net"], 2, ("NXDOMAIN",)),
         (["-n", "--source", "192.0.2.77", "192.0.2.1"], 2, ("could not trace",)),
-        (["-n", "-P", "quic", "192.0.2.1"], 2, ("no backend for protocol quic",)),
+        (["-n", "-P", "quic", "192.0.2.1"], 0, ("192.0.2.254", "reached in 7 hops")),
+        (["-n", "-P", "quic", "-p", "8443", "192.0.2.2"], 0, ("reached in 6 hops",)),
+        (["-n", "-P", "quic", "-s", "100", "192.0.2.1"], 2, ("at least 1228 bytes",)),
+        (["-n", "-P", "udp", "-p", "53", "192.0.2.1"], 0, ("192.0.2.254", "reached in 7 hops")),
         (["-n", "192.0.2.2", "192.0.2.6"], 1, ("reached in 6 hops", "not reached")),
     ],
 )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.measure import plan_for
 from exporter.model import Family, FamilyChoice, HostInfo, Kind, Probe, Protocol, StopReason
+from exporter.pace import pace_for
 from exporter.path import as_path, path_id
 from exporter.settings import Module
 from tests.monitoring import OTHER_V4, V4, Stage, shown
@@ -238,9 +238,19 @@ def test_unreachable_is_published_with_its_code() -> None:
 
 def test_plan_fits_into_the_interval() -> None:
     """A second between rounds, less where the interval is short; no patience beyond the timeout."""
-    plan = plan_for(Module(first_hop=2, max_hops=20, probes=4, timeout=3.0))
+    plan = pace_for(Module(first_hop=2, max_hops=20, probes=4, timeout=3.0)).cycle
     assert (plan.first_hop, plan.max_hops, plan.rounds) == (2, 20, 4)
     assert (plan.timeout, plan.patience, plan.spacing) == (3.0, 0.5, 1.0)
-    short = plan_for(Module(interval=1.0, timeout=0.2, probes=5))
+    short = pace_for(Module(interval=1.0, timeout=0.2, probes=5)).cycle
     assert short.spacing * short.rounds <= 0.5
     assert short.patience <= 0.2
+
+
+def test_what_confirms_a_cycle_ends_before_the_next() -> None:
+    """Short rounds, none of them begun so late that it would delay the cycle that follows."""
+    pace = pace_for(Module(interval=10.0, confirm=3))
+    confirming = pace.confirming
+    assert (confirming.rounds, pace.tries) == (1, 6)
+    assert pace.latest + pace.pause + confirming.patience + confirming.linger <= 10.0
+    assert pace.tries * (pace.pause + confirming.patience) < 5.0
+    assert pace.urgent.spacing < pace.cycle.spacing

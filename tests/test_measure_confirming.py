@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -101,3 +102,22 @@ def test_joined_traces_count_every_probe_and_show_the_later_path() -> None:
     assert (both.destination_sent, both.destination_lost) == (4, 3)
     assert (both.errors, both.message) == ((("send", 1),), "full")
     assert joined(then, first).stop_reason is StopReason.DESTINATION
+
+
+def test_a_change_is_confirmed_within_seconds_though_cycles_are_a_minute_apart() -> None:
+    """A router is replaced: the cycle that sees it hurries, and short ones confirm it at once."""
+
+    async def test() -> None:
+        stage = Stage(chain(0.01, 0.01, 0.01))
+        module = Module(probes=3, interval=60.0)
+        monitor = TargetMonitor(Target("example", HOST, module), stage.services)
+        for _ in range(10):
+            await monitor.run()
+        stage.network.routing = chain(0.01, 0.01, 0.01, network="198.18.9")
+        started = asyncio.get_running_loop().time()
+        await monitor.run()
+        assert asyncio.get_running_loop().time() - started < 3.0
+        assert [verdict.change is not None for verdict in stage.verdicts] == [True]
+        assert stage.views[-1].tally.traces == 11
+
+    run_virtual(test())

@@ -14,6 +14,7 @@ from tests.probing import DARK, MAIL, ROUTERS, WEB, Backend, Recorder, each_back
 def test_each_ttl_is_answered_by_its_hop(lab_factory: LabFactory, backend: Backend) -> None:
     """Four probes, three routers, the destination: addresses, kinds, TTLs, RTTs and MPLS labels."""
     lab = lab_factory("small")
+    backend.quoted_enough(lab)
 
     async def test() -> None:
         recorder = Recorder()
@@ -89,6 +90,7 @@ def test_answer_of_an_earlier_trace_is_known_as_such(
     """A slow answer arrives during the next trace: it names its own trace, not the new one's."""
     lab = lab_factory("small")
     lab.set_hop("edge", slow="200ms")
+    backend.quoted_enough(lab)
 
     async def test() -> None:
         recorder = Recorder()
@@ -162,7 +164,7 @@ def test_two_sockets_to_one_destination_keep_apart(
     lab_factory: LabFactory, backend: Backend
 ) -> None:
     """Each gets the answers to its own probes, with the same numbers and at the same time."""
-    lab_factory("small")
+    backend.quoted_enough(lab_factory("small"))
 
     async def test() -> None:
         recorders = [Recorder(), Recorder()]

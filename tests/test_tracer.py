@@ -79,6 +79,21 @@ def test_budget_slows_traces_down_and_loses_nothing() -> None:
     run_virtual(test())
 
 
+def test_a_trace_in_a_hurry_waits_less_between_rounds() -> None:
+    """Three rounds a second apart; after the first answer two tenths are enough."""
+
+    async def test() -> None:
+        bench = Bench(chain(0.01, 0.01))
+        trace = asyncio.create_task(bench.trace(Plan(rounds=3, spacing=1.0)))
+        await asyncio.sleep(0.02)
+        bench.tracer.hurry(Plan(spacing=0.2))
+        await trace
+        assert asyncio.get_running_loop().time() == pytest.approx(0.41, abs=0.01)
+        bench.tracer.hurry(Plan(spacing=0.1))
+
+    run_virtual(test())
+
+
 def test_answer_after_the_end_is_late() -> None:
     """It came when no trace ran: counted, and not handed on."""
 

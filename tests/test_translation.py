@@ -132,7 +132,7 @@ def test_other_source_address_cannot_be_seen(lab_factory: LabFactory, backend: B
 @each_connectionless
 def test_other_source_port_or_id_never_arrives(lab_factory: LabFactory, backend: Backend) -> None:
     """That is how the kernel finds the socket: not even an unmatched answer comes of it."""
-    offset = 0 if backend.protocol is Protocol.UDP else 4
+    offset = 4 if backend.protocol is Protocol.ICMP else 0
     assert quoted(lab_factory("small"), backend, behind(offset)) == ([], 0)
 
 

@@ -19,9 +19,6 @@ from exporter.model import Kind, Probe, Protocol
 from exporter.sockets.base import Listener, SocketRequest
 from exporter.sockets.errqueue import (
     OPTIONS,
-    SO_TIMESTAMPING,
-    STAMP_WITH_ID,
-    STAMP_WITHOUT_ID,
     Ancillary,
     Origin,
     QueuedError,
@@ -29,6 +26,7 @@ from exporter.sockets.errqueue import (
 )
 from exporter.sockets.icmp import kind_of
 from exporter.sockets.linux_answer import local_failure, response_of, same_host
+from exporter.sockets.linux_socket import count_sends_anew
 from exporter.sockets.local_errors import BLOCKED, send_error
 from exporter.sockets.pending import Pending, Sent
 from exporter.sockets.wire import Wire
@@ -90,7 +88,8 @@ class LinuxDatagramSocket:
             try:
                 self._socket.sendmsg([payload], control, 0, address)
             except OSError as error:
-                self._restart_stamps()
+                self._pending.forget_stamps()
+                count_sends_anew(self._socket)
                 if error.errno in BLOCKED or not self._may_be_pending(error, number):
                     raise send_error(
                         error, self._request.destination, self._link_mtu or None
@@ -126,12 +125,6 @@ class LinuxDatagramSocket:
         message = [(options.level, options.ttl, struct.pack("@i", ttl))]
         self._ttl_messages[ttl] = message
         return message
-
-    def _restart_stamps(self) -> None:
-        """Count sends anew: whether a failed send used up a stamp number depends on the kernel."""
-        self._pending.forget_stamps()
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITHOUT_ID)
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
 
     def _readable(self) -> None:
         """Drain both queues, bounded so that a flood cannot starve the other targets."""

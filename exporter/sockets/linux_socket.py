@@ -9,7 +9,13 @@ import socket
 from exporter.errors import ProbeError
 from exporter.model import Family
 from exporter.sockets.base import SocketRequest
-from exporter.sockets.errqueue import OPTIONS, SO_TIMESTAMPING, STAMP_WITH_ID, QueuedError
+from exporter.sockets.errqueue import (
+    OPTIONS,
+    SO_TIMESTAMPING,
+    STAMP_WITH_ID,
+    STAMP_WITHOUT_ID,
+    QueuedError,
+)
 from exporter.sockets.local_errors import send_error
 
 _RECEIVE_BUFFER = 1 << 20
@@ -60,6 +66,12 @@ def _bind(sock: socket.socket, address: str, port: int) -> None:
         if error.errno != errno.EADDRINUSE or not port:
             raise
         sock.bind((address, 0))
+
+
+def count_sends_anew(sock: socket.socket) -> None:
+    """Let send stamps count from 0: not every kernel counts a send that failed."""
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITHOUT_ID)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
 
 
 def local_error(error: QueuedError, destination: str) -> ProbeError:
