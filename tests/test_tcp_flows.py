@@ -41,6 +41,27 @@ def held(port: int, family: Family) -> Iterator[None]:
 
 
 @each_family
+def test_next_trace_takes_the_port_from_what_waits(lab_factory: LabFactory, family: Family) -> None:
+    """A silent hop is asked twice in one trace, then by two more at once: a trace that follows
+    takes the hop's own port, so that it sees the flow that it shall confirm."""
+    lab = lab_factory("small")
+
+    async def test() -> None:
+        recorder, backend = Recorder(), preferred(Protocol.TCP, family)
+        socket = backend.open(backend.request(DARK[family], local_port=BASE), recorder)
+        for trace, number in ((1, 0), (1, 1), (2, 0), (3, 0)):
+            socket.send(Probe(trace, number, 7))
+        socket.send(Probe(3, 0, 1))
+        await recorder.until_responses(1)
+        socket.close()
+        assert recorder.failures == []
+
+    run(test())
+    own = BASE + 6
+    assert [port for ttl, port in ports(lab) if ttl == 7] == [own, own + 256, own, own]
+
+
+@each_family
 def test_ttl_keeps_its_port_from_trace_to_trace(lab_factory: LabFactory, family: Family) -> None:
     """Five traces, one source port for each TTL, and no two TTLs share one."""
     lab = lab_factory("small")

@@ -7,6 +7,7 @@ import select
 import time
 from collections.abc import Callable
 
+from exporter.model import Probe
 from exporter.sockets.linux_connect import Flight
 
 PATIENCE_SECONDS = 0.9
@@ -45,6 +46,14 @@ class Flights:
         self._flights[descriptor] = flight
         if self._timer is None:
             self._timer = self._loop.call_later(PATIENCE_SECONDS, self._expire)
+
+    def earlier(self, probe: Probe) -> list[Flight]:
+        """Those to the same TTL that belong to traces before."""
+        return [
+            flight
+            for flight in self._flights.values()
+            if flight.sent.probe.ttl == probe.ttl and flight.sent.probe.trace != probe.trace
+        ]
 
     def finish(self, flight: Flight) -> None:
         """Nothing more is expected; closing takes the socket out of the epoll set as well."""

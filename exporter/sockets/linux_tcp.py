@@ -11,7 +11,8 @@ What the kernel's own TCP does, as measured with Linux 6.18, decides the rest:
   never seen. Nor is an error whose quote a translator changed.
 - An unanswered SYN is sent again after a second (RFC 6298 section 2.1), and no option forbids that
   to a user: `TCP_SYNCNT` and `TCP_USER_TIMEOUT` begin to count with the second one. So a probe is
-  given up before, after 0.9 s, whatever the timeout of the trace: slower answers are lost.
+  given up before, after 0.9 s, whatever the timeout of the trace: slower answers are lost. It is
+  given up earlier where the next trace asks the same TTL, for that needs its port.
 - An open port's SYN-ACK is not acknowledged but reset, before the service learns of it.
 - A SYN gets no send stamp. The RTT of a router's answer runs from a clock reading before connect(2)
   to the kernel's receive stamp; that of an open port is the kernel's own; that of a refused one is
@@ -90,6 +91,10 @@ class LinuxTcpSocket:
     def send(self, probe: Probe) -> None:
         """See `ProbeSocket`."""
         destination = self._request.destination
+        if self._ports.is_away(probe.ttl):
+            # A trace that follows at once must see the same flow, or it would confirm another's.
+            for former in self._flights.earlier(probe):
+                self._give_up(former)
         for port in self._ports.offer(probe.ttl):
             try:
                 self._add(self._connector.connect(probe, port))
