@@ -69,6 +69,7 @@ LEVELS: dict[str, int] = {
     "exporter.sockets.errqueue": 1,
     "exporter.sockets.source_ports": 1,
     "exporter.sockets.tcpinfo": 1,
+    "exporter.sockets.windows_reply": 1,
     "exporter.sockets": 2,
     "exporter.hosts": 2,
     "exporter.nameserver": 2,
