@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from exporter.jsonform import loss_json, rfc3339, trace_json
+from exporter.jsonform import host_json, loss_json, rfc3339, trace_json
 from exporter.model import Trace
 from exporter.mtu import PathMtu
 from exporter.path import as_path, links
@@ -146,6 +146,7 @@ def _detail(view: View) -> dict[str, object]:
         "first_ttl": facts.known.first_ttl,
         "parallel_hops": list(_parallel_hops(facts.known)),
         "links": [],
+        "hosts": {address: host_json(info) for address, info in view.infos.items()},
         "outage": facts.outage,
         "mtu": None if facts.mtu is None else _mtu(facts.mtu),
         "loss": loss_json(view.tally.window.loss),
