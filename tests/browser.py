@@ -8,6 +8,7 @@ import itertools
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -116,7 +117,7 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.send("Emulation.setEmulatedMedia", features=[scheme])
 
-    async def screenshot(self, path: Path, *, height: int | None = None) -> None:
+    async def screenshot(self, *, height: int | None = None) -> bytes:
         """A picture of the page from its top, as PNG; the screen alone unless told how high."""
         clip: Mapping[str, Any] = {}
         if height is not None:
@@ -124,7 +125,7 @@ class Page:
             box = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
             clip = {"clip": box, "captureBeyondViewport": True}
         got = await self.send("Page.captureScreenshot", format="png", **clip)
-        path.write_bytes(base64.b64decode(got["data"]))
+        return base64.b64decode(got["data"])
 
     def hear(self, method: str, parameters: dict[str, Any]) -> None:
         """An event of this tab."""
@@ -202,7 +203,7 @@ async def chromium() -> AsyncIterator[Browser]:
             env={"HOME": profile, "PATH": "/usr/bin:/bin"},
         )
         try:
-            address = await _address(Path(profile, "DevToolsActivePort"))
+            address = await asyncio.to_thread(_address, Path(profile, "DevToolsActivePort"))
             async with (
                 aiohttp.ClientSession() as session,
                 session.ws_connect(address, max_msg_size=0) as socket,
@@ -219,10 +220,11 @@ async def chromium() -> AsyncIterator[Browser]:
             await process.wait()
 
 
-async def _address(file: Path) -> str:
+def _address(file: Path) -> str:
     """Where it listens, which it writes down as soon as it does."""
-    async with asyncio.timeout(PATIENCE):
-        while not file.exists() or file.read_text().count("\n") < 1:
-            await asyncio.sleep(0.02)
+    deadline = time.monotonic() + PATIENCE
+    while not file.exists() or file.read_text().count("\n") < 1:
+        assert time.monotonic() < deadline, "Chromium did not start"
+        time.sleep(0.02)
     port, path = file.read_text().split("\n")
     return f"ws://127.0.0.1:{port}{path}"

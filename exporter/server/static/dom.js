@@ -33,6 +33,11 @@ export function dotted(name) {
   return name.split(/(?<=[.:])/).flatMap((part) => [part, el("wbr")]);
 }
 
+/** Text in which what stands between backticks is code. */
+export function marked(text) {
+  return text.split("`").map((part, number) => (number % 2 ? el("code", {}, part) : part));
+}
+
 /** Put these children in place of all that an element has. */
 export function replace(parent, ...children) {
   parent.replaceChildren(...children.flat().filter((each) => each !== null && each !== undefined));

@@ -1,6 +1,6 @@
 // The top of a target's page: how it is, in figures and words.
 
-import { el, time } from "./dom.js";
+import { el, marked, time } from "./dom.js";
 import { ago, clock, lossClass, ms, percent, STATES, stateOf } from "./format.js";
 
 /** State, figures, and what failed with what to do about it. */
@@ -13,9 +13,9 @@ export function facts(target, family, sign = STATES[stateOf(family)]) {
       { class: `verdict is-${state}` },
       el("span", { class: "sign", "aria-hidden": "true" }, sign.sign),
       el("strong", {}, sign.word),
-      family.outcome && state !== "ok" ? el("span", { class: "outcome" }, family.outcome) : null,
+      family.outcome && state !== "ok" && state !== "lossy" ? el("span", { class: "outcome" }, family.outcome) : null,
       family.outage ? el("span", { class: "outcome" }, "an outage, confirmed") : null,
-      family.remedy ? el("span", { class: "remedy" }, `What helps: ${family.remedy}`) : null,
+      family.remedy ? el("span", { class: "remedy" }, "What helps: ", marked(family.remedy)) : null,
     ),
     el(
       "dl",

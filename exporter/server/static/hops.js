@@ -57,7 +57,7 @@ export class HopTable {
         cells.push(figure(first && sum ? bare(sum[key]) : "", `h-${number_}`));
       }
       cells.push(el("td", { class: "h-9" }, first && sum?.answered ? this.chart(row, spans) : null));
-      const classes = ["hop", node ? (node.heard ? "" : "unheard") : "silent", row.end ? "end" : ""];
+      const classes = ["hop", node ? (node.heard ? "" : "unheard") : "silent", node?.end ? "end" : ""];
       const line = el("tr", { class: classes.filter(Boolean).join(" "), "data-ttl": row.ttl, "data-address": node?.address ?? "" }, cells);
       this.places[index].push(line);
       return line;

@@ -27,13 +27,19 @@ export function buildPath(trace, known) {
     const row = rows.find((each) => each.ttl === hop.ttl);
     if (row) Object.assign(row, { forward: hop.forward_loss_ratio, condition: hop.condition });
   }
-  if (rows.length && trace?.reached) rows.at(-1).end = true;
+  if (rows.length && trace?.reached) markEnd(rows.at(-1), trace.address);
   return { rows, edges: edgesOf(rows, known.links || []), groups: groupsOf(rows) };
 }
 
 function heardRow(hop) {
   const nodes = hop.responders.map((each) => ({ ...each, host: each, heard: true }));
   return { ttl: hop.ttl, sent: hop.sent, lost: hop.lost, nodes, end: false, balancing: "none", forward: null, condition: null };
+}
+
+/** The destination, told apart from routers that answered at its TTL. */
+function markEnd(row, address) {
+  row.end = true;
+  for (const node of row.nodes) node.end = node.address === address || (node.heard && node.kind !== "time_exceeded");
 }
 
 /** A hop of the path that this trace did not ask; none where the trace ended before it. */

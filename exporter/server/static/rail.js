@@ -56,7 +56,7 @@ function nodes(path, at) {
       const kind = node.heard ? (node.kind === "unreachable" ? "refusing" : "heard") : "unheard";
       const loss = node.heard ? lossClass(row.forward ?? 0) : "loss-none";
       const circle = svg("circle", { class: `node ${kind} ${loss}`, cx: x, cy: y, r: RADIUS });
-      if (row.end) return [svg("circle", { class: "node-end", cx: x, cy: y, r: RADIUS + 4 }), circle];
+      if (node.end) return [svg("circle", { class: "node-end", cx: x, cy: y, r: RADIUS + 4 }), circle];
       return node.asymmetry ? [circle, back(x, y)] : [circle];
     });
   });

@@ -1,7 +1,7 @@
 // The rows of the table of all targets: what each shows, how they are found and ordered.
 
 import { quoted, ROOT } from "./api.js";
-import { el, time } from "./dom.js";
+import { el, marked, time } from "./dom.js";
 import { ago, clock, lossClass, ms, percent, STATES, stateOf } from "./format.js";
 import { sparkline } from "./spark.js";
 
@@ -76,7 +76,7 @@ export function drawRow(row, number) {
       el("span", { class: "host", title: row.labels.join(", ") || null }, hostLine(row)),
     ),
     told
-      ? cell("c-told", el("span", { class: "outcome", title: told }, told), el("span", { class: "remedy", title: family.remedy || null }, family.remedy || ""))
+      ? cell("c-told", el("span", { class: "outcome", title: told }, told), el("span", { class: "remedy", title: family.remedy || null }, marked(family.remedy || "")))
       : cell("c-rtt", sparkline(family.recent_rtt_seconds || []), el("span", { class: "figure" }, ms(family.rtt_seconds))),
     cell("c-loss", el("span", { class: `figure ${lossClass(family.loss_ratio)}` }, percent(family.loss_ratio))),
     cell("c-hops", family.hops ?? ""),
