@@ -7,7 +7,7 @@ CONFIG ?= $(if $(wildcard config.yaml),config.yaml,config.example.yaml)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 help: ## This list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(BIN)/python:
 	$$(scripts/find-python) -m venv $(VENV)
@@ -49,6 +49,9 @@ bench: $(VENV)/.dev ## Measure; the figures in docs/performance.md come from her
 soak: $(VENV)/.dev ## Hold paths in a troubled world for about an hour: no false change, no missed one
 	$(BIN)/python -m tests.soak $(ARGS)
 
+screenshots: $(VENV)/.dev ## Take the pictures of the documentation anew, in a real Chromium
+	$(BIN)/python -m tests.screenshots
+
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
 lock: $(BIN)/python ## Lock the dependencies anew (UPGRADE=1 for the newest versions)
@@ -59,4 +62,4 @@ lock: $(BIN)/python ## Lock the dependencies anew (UPGRADE=1 for the newest vers
 clean: ## Remove what was made here
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help run demo test lint format bench soak lock clean
+.PHONY: help run demo test lint format bench soak screenshots lock clean

@@ -11,13 +11,15 @@ from pathlib import Path as FilePath
 
 import structlog
 
+from exporter.announce import Announcer
 from exporter.enrichment.enricher import Enricher
+from exporter.events import Hub
 from exporter.history import History
 from exporter.historydb import IN_MEMORY
 from exporter.measure import Services
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
-from exporter.model import Family
+from exporter.model import Family, Response
 from exporter.pacer import Pacer
 from exporter.resolver import Resolver
 from exporter.scheduler import Scheduler
@@ -29,7 +31,6 @@ from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
 from exporter.target import TargetMonitor
 from exporter.view import View
-from exporter.watch.verdict import Verdict
 
 log = structlog.get_logger("daemon")
 
@@ -57,9 +58,10 @@ class Daemon:
         self._enricher = Enricher(
             config.enrichment, resolver, on_update=self._address_known, observe=self.own.lookup
         )
-        self._store = Store(self._enricher.info, self._exposition.update, self._exposition.remove)
+        self.events = Hub()
+        self._announcer = Announcer(self.events)
+        self._store = Store(self._enricher.info, self._render, self._exposition.remove)
         self._pacer = Pacer(config.limits.probes_per_second)
-        self._states: dict[tuple[str, Family], tuple[str, str | None]] = {}
         services = Services(
             resolve=resolver.addresses,
             open_socket=open_probe_socket,
@@ -67,9 +69,10 @@ class Daemon:
             counts=self.own.responses,
             info=self._enricher.info,
             recorded=self.own.response_recorded,
+            heard=self._heard,
             publish=self._publish,
             withdraw=self._store.withdraw,
-            changed=_announce_change,
+            changed=self._announcer.changed,
             keeper=self._history,
         )
         self._monitors = [TargetMonitor(target, services) for target in config.targets]
@@ -132,6 +135,10 @@ class Daemon:
         views = self._store.views(target.name)
         return TargetState(target, views, self._scheduler.next_start(target.name))
 
+    def trace_now(self, name: str) -> bool:
+        """See `Source`."""
+        return bool(self._scheduler.run_now(name))
+
     # -- what happens ------------------------------------------------------------------------
 
     def _warm_up(self) -> float:
@@ -142,41 +149,22 @@ class Daemon:
     def _address_known(self, address: str) -> None:
         self._store.address_known(address)
 
+    def _heard(self, target: Target, family: Family, response: Response) -> None:
+        if self._announcer.wants_hops(target):
+            info = self._enricher.info(response.address)
+            self._announcer.heard(target, family, response, info)
+
     def _publish(self, view: View) -> None:
         self._store.publish(view)
-        trace = view.trace
-        if trace is None:
-            return
-        log.debug(
-            "trace.done",
-            target=view.target.name,
-            family=view.family.value,
-            address=trace.address,
-            stop_reason=trace.stop_reason.value,
-            hops=trace.path_hops,
-            seconds=round(trace.duration, 3),
-        )
-        state = (trace.errors[0][0] if trace.errors else trace.stop_reason.value, trace.address)
-        if self._states.get(view.key) != state:
-            self._states[view.key] = state
-            self._announce(view, state[0])
+        self._announcer.published(view)
 
-    def _announce(self, view: View, state: str) -> None:
-        trace = view.trace
-        assert trace is not None
-        details = {"error": trace.message} if trace.message else {}
-        log.info(
-            "target.state",
-            target=view.target.name,
-            family=view.family.value,
-            protocol=view.protocol.value,
-            address=trace.address,
-            state=state,
-            **details,
-        )
+    def _render(self, view: View) -> None:
+        self._exposition.update(view)
+        self._announcer.shown(view)
 
     async def _close(self) -> None:
         self._ready = False
+        self.events.close()
         for monitor in self._monitors:
             monitor.close()
         self._pacer.close()
@@ -196,15 +184,6 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-
-
-def _announce_change(target: Target, family: Family, verdict: Verdict) -> None:
-    for event, change in (
-        ("path.changed", verdict.change),
-        ("path.as_changed", verdict.as_change),
-    ):
-        if change is not None:
-            log.info(event, target=target.name, family=family.value, change=change.words)
 
 
 def _report_storage(message: str) -> None:

@@ -31,8 +31,9 @@ class Services:
     """What all measurements share.
 
     `info` gives what is known of an address and starts to look it up; `recorded` gets the seconds
-    from the kernel's receive stamp to now; `publish` takes the outcome of a cycle; `withdraw` ends
-    what was published under a key; `changed` is told each confirmed change, once;
+    from the kernel's receive stamp to now; `heard` gets each answer on a path at once; `publish`
+    takes the outcome of a cycle; `withdraw` ends what was published under a key; `changed` is told
+    each confirmed change, once;
     `keeper` keeps what is known of paths over a restart.
     """
 
@@ -42,6 +43,7 @@ class Services:
     counts: ResponseCounts
     info: Callable[[str], HostInfo]
     recorded: Callable[[float], None]
+    heard: Callable[[Target, Family, Response], None]
     publish: Callable[[View], None]
     withdraw: Callable[[tuple[str, Family]], None]
     changed: Callable[[Target, Family, Verdict], None]
@@ -193,6 +195,7 @@ class PathMonitor:
         if response.address not in self._seen:
             self._seen.add(response.address)
             self._services.info(response.address)
+        self._services.heard(self._target, self._family, response)
 
     def _subject(self) -> Subject:
         return Subject(

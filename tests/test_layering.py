@@ -33,6 +33,7 @@ LEVELS: dict[str, int] = {
     "exporter.jitter": 1,
     "exporter.interfaces": 1,
     "exporter.returnpath": 1,
+    "exporter.recent": 1,
     "exporter.rounds": 1,
     "exporter.strategy": 1,
     "exporter.outcome": 1,
@@ -80,6 +81,7 @@ LEVELS: dict[str, int] = {
     "exporter.enrichment": 2,
     "exporter.tracer": 3,
     "exporter.memory": 3,
+    "exporter.events": 3,
     "exporter.flowset": 3,
     "exporter.measure": 3,
     "exporter.target": 3,
@@ -90,6 +92,7 @@ LEVELS: dict[str, int] = {
     "exporter.server": 4,
     "exporter.log": 4,
     "exporter.report": 4,
+    "exporter.announce": 5,
     "exporter.app": 5,
     "exporter.service": 5,
     "exporter.cli_check": 5,
@@ -108,7 +111,13 @@ THIRD_PARTY = {
     "prometheus_client": {"exporter.metrics", "exporter.server"},
     "pydantic": {"exporter.config"},
     "yaml": {"exporter.config"},
-    "structlog": {"exporter.log", "exporter.scheduler", "exporter.app", "exporter.service"},
+    "structlog": {
+        "exporter.log",
+        "exporter.scheduler",
+        "exporter.announce",
+        "exporter.app",
+        "exporter.service",
+    },
 }
 
 

@@ -96,11 +96,11 @@ async def _stream(
         if compressor is not None:
             await response.write(compressor.flush())
     except TimeoutError:
-        _hang_up(request)
+        hang_up(request)
         raise ConnectionResetError("the client took no data in time") from None
 
 
-def _hang_up(request: web.Request) -> None:
+def hang_up(request: web.Request) -> None:
     """Reset the connection: what this process and the kernel still buffer for it is thrown away."""
     transport = request.transport
     if transport is not None:
