@@ -9,8 +9,10 @@ from exporter.cli import check_parser, daemon_parser
 from exporter.cli_sockets import sockets_parser
 from exporter.cli_trace import trace_parser
 
+Parser = argparse.ArgumentParser
 
-def parsers() -> Iterator[argparse.ArgumentParser]:
+
+def parsers() -> Iterator[Parser]:
     """The parser of the daemon, then those of the other commands."""
     yield daemon_parser()
     yield trace_parser()
@@ -18,7 +20,7 @@ def parsers() -> Iterator[argparse.ArgumentParser]:
     yield sockets_parser()
 
 
-def actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+def actions(parser: Parser) -> list[argparse.Action]:
     """Arguments and flags in their order, `--help` last."""
     found = [action for action in parser._actions if action.help != argparse.SUPPRESS]
     return sorted(found, key=lambda action: "--help" in action.option_strings)
@@ -35,7 +37,7 @@ def names(action: argparse.Action) -> str:
     return flags if action.nargs == 0 else f"{flags}={value or action.dest.upper()}"
 
 
-def meaning(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+def meaning(parser: Parser, action: argparse.Action) -> str:
     """The help of a flag, its default filled in."""
     values = {**vars(action), "prog": parser.prog}
     return (action.help or "") % values
