@@ -35,7 +35,7 @@ def pins(name: str) -> dict[str, str]:
             r"([A-Za-z0-9._-]+)==(\S+)( ;[^-]+)?(\s+--hash=sha256:[0-9a-f]{64})+", line
         )
         assert match, f"{name}: {line[:80]}"
-        found[canonicalize_name(match[1])] = match[2]
+        found[str(canonicalize_name(match[1]))] = match[2]
     return found
 
 

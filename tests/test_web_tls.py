@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import subprocess
 from pathlib import Path
@@ -38,8 +39,13 @@ def mutual(pair: Pair, ca: Pair, *lines: str, kind: str = "RequireAndVerifyClien
     return section(pair, *wanted, *lines)
 
 
-def test_https_is_served(tmp_path: Path, ca: Pair, server: Pair) -> None:
-    """A client verified the server; one that trusts nobody turned away; plain HTTP got nothing."""
+def test_https_is_served(
+    tmp_path: Path, ca: Pair, server: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client verified the server; one that trusts nobody turned away; plain HTTP got nothing.
+
+    Nobody can fill the log by that.
+    """
 
     async def main() -> None:
         async with guarded(tmp_path / "web.yml", section(server)) as site:
@@ -52,6 +58,7 @@ def test_https_is_served(tmp_path: Path, ca: Pair, server: Pair) -> None:
             assert await site.status(tls=client(ca)) == 200
 
     asyncio.run(main())
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
 
 
 def test_large_answers_pass_through_tls_whole(tmp_path: Path, ca: Pair, server: Pair) -> None:
