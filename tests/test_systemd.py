@@ -246,3 +246,37 @@ def test_the_port_stays_open_over_a_restart(tmp_path: Path) -> None:
                 assert answer.read() == b"Healthy\n"
             process.terminate()
             assert process.wait(30) == 0
+
+
+@pytest.fixture
+def descriptor(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A listening socket's descriptor in the place where systemd would have put it."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        monkeypatch.setattr(systemd, "_FIRST_DESCRIPTOR", sock.fileno())
+        monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+        monkeypatch.setenv("LISTEN_FDS", "1")
+        os.set_inheritable(sock.fileno(), True)
+        yield sock.detach()
+
+
+def test_sockets_are_taken_once_and_not_inherited(descriptor: int) -> None:
+    """The socket was handed over: it listens, no child gets it, and the news of it is gone."""
+    (sock,) = systemd.inherited_sockets()
+    with sock:
+        assert sock.fileno() == descriptor
+        assert not sock.get_inheritable()
+        with socket.create_connection(sock.getsockname()):
+            pass
+        with pytest.raises(systemd.NoSockets):
+            systemd.inherited_sockets()
+
+
+def test_a_socket_in_use_by_a_client_is_refused(descriptor: int) -> None:
+    """What was handed over is connected, and serves nobody else."""
+    with socket.socket(fileno=descriptor) as sock, socket.create_connection(sock.getsockname()):
+        accepted = sock.accept()[0].detach()
+        os.dup2(accepted, descriptor)
+        os.close(accepted)
+        with pytest.raises(systemd.NoSockets, match="no listening stream socket"):
+            systemd.inherited_sockets()
+        sock.detach()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import ssl
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -195,6 +197,36 @@ def test_several_curves_are_refused_where_python_sets_one(pair: Pair) -> None:
         assert loaded(pair.key.parent, text).tls is not None
     else:
         assert "one curve only" in faults(pair.key.parent, text)[0]
+
+
+def test_a_curve_that_python_cannot_set_is_refused(pair: Pair) -> None:
+    """X25519 alone is possible with some builds of Python; the others say so."""
+    text = TLS + "  curve_preferences: [X25519]\n"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ecdh_curve("X25519")
+    except (ssl.SSLError, ValueError):
+        assert "this Python cannot set X25519" in faults(pair.key.parent, text)[0]
+    else:
+        assert loaded(pair.key.parent, text).tls is not None
+
+
+def test_a_system_without_files_in_memory(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As macOS and Windows: certificates take a way over the disk, and none stays there."""
+    monkeypatch.delattr(os, "memfd_create")
+    spool = pair.key.parent / "spool"
+    spool.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spool))
+    assert loaded(pair.key.parent, TLS).tls is not None
+    assert list(spool.iterdir()) == []
+
+
+def test_an_authority_that_openssl_cannot_read(pair: Pair) -> None:
+    """The file was cut off in the middle of its certificate."""
+    torn = pair.key.parent / "torn-ca.pem"
+    torn.write_text(pair.certificate.read_text()[:200] + "\n-----END CERTIFICATE-----\n")
+    text = TLS + f"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: {torn}\n"
+    (found,) = faults(pair.key.parent, text)
+    assert ":5: tls_server_config.client_ca_file: OpenSSL takes no certificate from it" in found
 
 
 @pytest.mark.parametrize(
