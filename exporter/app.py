@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, suppress
@@ -11,6 +12,7 @@ from pathlib import Path as FilePath
 
 import structlog
 
+from exporter import systemd
 from exporter.announce import Announcer
 from exporter.enrichment.enricher import Enricher
 from exporter.events import Hub
@@ -24,6 +26,7 @@ from exporter.pacer import Pacer
 from exporter.resolver import Resolver
 from exporter.scheduler import Scheduler
 from exporter.server import make_app
+from exporter.server.guard import Guard
 from exporter.server.listen import start_server
 from exporter.server.source import TargetState
 from exporter.settings import Config, Target
@@ -44,6 +47,8 @@ class Options:
 
     listen: tuple[str, ...] = (":10334",)
     telemetry_path: str = "/metrics"
+    guard: Guard | None = None
+    sockets: tuple[socket.socket, ...] = ()
 
 
 class Daemon:
@@ -89,7 +94,9 @@ class Daemon:
             self.own.set_targets(len(self._monitors))
             self.own.config_loaded(ok=True, wall_time=time.time())
             app = make_app(self, telemetry_path=options.telemetry_path)
-            server = await start_server(app, options.listen)
+            server = await start_server(
+                app, options.listen, guard=options.guard, sockets=options.sockets
+            )
             stack.push_async_callback(server.stop, _STOP_SECONDS)
             log.info("server.listening", addresses=list(server.addresses))
             self._scheduler.add(self._monitors)
@@ -97,8 +104,12 @@ class Daemon:
             stack.push_async_callback(_cancelled, schedule)
             self._ready = True
             log.info("daemon.ready", targets=len(self._monitors))
+            systemd.notify("READY=1")
+            watchdog = asyncio.create_task(systemd.feed_watchdog(lambda: not schedule.done()))
+            stack.push_async_callback(_cancelled, watchdog)
             await stop.wait()
             log.info("daemon.stopping")
+            systemd.notify("STOPPING=1")
 
     # -- what the server asks ---------------------------------------------------------------
 

@@ -16,7 +16,10 @@ from exporter.app import Daemon, Options
 from exporter.config.load import load_config
 from exporter.errors import ConfigError, Fault, FtrError
 from exporter.log import configure
+from exporter.server.guard import Guard
+from exporter.server.webfile import WebFile
 from exporter.settings import Config
+from exporter.systemd import inherited_sockets
 
 log = structlog.get_logger("daemon")
 
@@ -27,6 +30,7 @@ def serve(options: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop; returns the exit status."""
     configure(options.log_level, options.log_format, sys.stderr)
     try:
+        guard = None if options.web_config is None else Guard(WebFile(options.web_config))
         config = load_config(options.config_file)
         _refuse_what_is_not_served(config, options.config_file)
     except ConfigError as error:
@@ -35,14 +39,21 @@ def serve(options: argparse.Namespace) -> int:
         return 1
     _allow_many_sockets()
     log.info("daemon.starting", version=__version__, config=options.config_file)
-    web = Options(tuple(options.listen or (":10334",)), options.telemetry_path)
     try:
+        web = _web_options(options, guard)
         asyncio.run(_run(config, web, options.storage_path))
     except FtrError as error:
         log.error("daemon.failed", error=str(error))
         return 1
     log.info("daemon.stopped")
     return 0
+
+
+def _web_options(options: argparse.Namespace, guard: Guard | None) -> Options:
+    """Where and how to serve. Raises `NoSockets`."""
+    if options.systemd_socket:
+        return Options((), options.telemetry_path, guard, tuple(inherited_sockets()))
+    return Options(tuple(options.listen or (":10334",)), options.telemetry_path, guard)
 
 
 async def _run(config: Config, options: Options, storage_path: str | None) -> None:

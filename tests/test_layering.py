@@ -77,6 +77,7 @@ LEVELS: dict[str, int] = {
     "exporter.dnsquery": 2,
     "exporter.resolver": 2,
     "exporter.families": 2,
+    "exporter.systemd": 2,
     "exporter.pacer": 2,
     "exporter.enrichment": 2,
     "exporter.tracer": 3,
@@ -106,6 +107,7 @@ LEVELS: dict[str, int] = {
 IMPURE = {"socket", "asyncio", "time", "threading", "subprocess", "select", "logging", "os"}
 THIRD_PARTY = {
     "aiohttp": {"exporter.server"},
+    "bcrypt": {"exporter.server.passwords"},
     "dns": {"exporter.dnsquery", "exporter.nameserver"},
     "maxminddb": {"exporter.enrichment.mmdb"},
     "prometheus_client": {"exporter.metrics", "exporter.server"},

@@ -24,6 +24,7 @@ global: {{scrape_interval: 1s}}
 scrape_configs:
   - job_name: ftr
     static_configs: [{{targets: ["{address}"]}}]
+{more}
 """
 WEB = "http://127.0.0.1:9090"
 
@@ -34,10 +35,10 @@ pytestmark = pytest.mark.skipif(
 
 
 @contextmanager
-def prometheus(lab: Lab, address: str) -> Iterator[None]:
-    """Prometheus, scraping `address` every second."""
+def prometheus(lab: Lab, address: str, more: str = "") -> Iterator[None]:
+    """Prometheus, scraping `address` every second; `more` are lines of the job."""
     config = lab.shared / "prometheus.yml"
-    config.write_text(SCRAPE.format(address=address))
+    config.write_text(SCRAPE.format(address=address, more=more))
     process = lab.popen(
         [
             "prometheus",

@@ -38,7 +38,10 @@ class Bound:
         """Where it really listens, in the form of a listen address."""
         if self._path is not None:
             return f"unix:{self._path}"
-        host, port = self.sock.getsockname()[:2]
+        name = self.sock.getsockname()
+        if not isinstance(name, tuple):
+            return f"unix:{os.fsdecode(name)}"
+        host, port = name[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def close(self) -> None:
