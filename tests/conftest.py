@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.lab import namespace
 from tests.lab.lab import Lab
@@ -20,6 +21,10 @@ from tests.lab.remote import RemoteLabs
 from tests.lab.world import World
 
 LabFactory = Callable[..., Lab]
+
+# How long an example takes is the machine's business, and says nothing about the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # In a user namespace this user looks like root; what pytest names after the user must not.
 os.environ.setdefault("LOGNAME", getpass.getuser())
