@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from exporter.model import Protocol
 from exporter.settings import Module
 from exporter.strategy import Plan
 
@@ -36,21 +37,23 @@ class Pace:
 def pace_for(module: Module) -> Pace:
     """Rounds a second apart, but all within half of the interval.
 
-    Short intervals shorten the patience with silent hops too, so that cycles do not overlap.
+    Short intervals shorten the patience with silent hops too, so that cycles do not overlap. TCP
+    needs its rounds farther apart: an unanswered probe holds its port, and with it the flow.
     """
     share = module.interval / module.probes
+    holds_port = module.protocol is Protocol.TCP
     cycle = Plan(
         first_hop=module.first_hop,
         max_hops=module.max_hops,
         rounds=module.probes,
         timeout=module.timeout,
         patience=min(_PATIENCE_SECONDS, module.timeout, share / 4),
-        spacing=min(_SPACING_SECONDS, share / 2),
+        spacing=min(_SPACING_SECONDS, share * (0.75 if holds_port else 0.5)),
         linger=min(module.timeout, module.interval / 4),
     )
     urgent = replace(
         cycle,
-        spacing=min(_URGENT_SECONDS, cycle.spacing),
+        spacing=cycle.spacing if holds_port else min(_URGENT_SECONDS, cycle.spacing),
         linger=min(_URGENT_SECONDS, cycle.linger),
     )
     confirming = replace(urgent, rounds=1, patience=min(_URGENT_SECONDS, cycle.patience))
