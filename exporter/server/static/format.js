@@ -7,7 +7,7 @@ export function ms(seconds) {
   if (seconds === null || seconds === undefined) return "";
   const value = seconds * 1000;
   if (value >= 10000) return `${seconds.toFixed(1)} s`;
-  return `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ms`;
+  return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ms`;
 }
 
 /** Milliseconds as a bare number, for columns that say the unit above. */

@@ -71,8 +71,7 @@ export function drawRow(row, number) {
     cell("c-state", el("span", { class: "sign", "aria-hidden": "true" }, STATES[state].sign), el("span", { class: "word" }, STATES[state].word)),
     cell(
       "c-name",
-      row.family.family ? el("span", { class: "badge family" }, family.family.replace("ipv", "v")) : null,
-      el("a", { href: `${ROOT}targets/${quoted(row.name)}${family.family ? `#${family.family}` : ""}`, class: "name" }, row.name),
+      el("span", { class: "line" }, el("a", { href: `${ROOT}targets/${quoted(row.name)}${family.family ? `#${family.family}` : ""}`, class: "name" }, row.name), family.family ? el("span", { class: "badge" }, family.family.replace("ipv", "v")) : null),
       el("span", { class: "host", title: row.labels.join(", ") || null }, hostLine(row)),
     ),
     told
