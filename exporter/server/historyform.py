@@ -12,7 +12,7 @@ from exporter.view import View
 
 
 def history_pieces(state: TargetState, after: float | None) -> Iterator[bytes]:
-    """`{"target": NAME, "families": [...]}`; `after` leaves out cycles that began before, or then."""
+    """`{"target": NAME, "families": [...]}`; `after` leaves out cycles up to then."""
     yield b'{"target":' + encode(state.target.name) + b',"families":['
     separator = b""
     for view in state.views:
