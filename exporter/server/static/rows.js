@@ -78,7 +78,7 @@ export function drawRow(row, number) {
       ? cell("c-told", el("span", { class: "outcome", title: told }, told), el("span", { class: "remedy", title: family.remedy || null }, marked(family.remedy || "")))
       : cell("c-rtt", sparkline(family.recent_rtt_seconds || []), el("span", { class: "figure" }, ms(family.rtt_seconds))),
     cell("c-loss", el("span", { class: `figure ${lossClass(family.loss_ratio)}` }, percent(family.loss_ratio))),
-    cell("c-hops", family.hops ?? ""),
+    cell("c-hops", family.hops || ""),
     cell("c-as", el("span", { title: row.asPath || null }, row.asPath.replaceAll(" ", " › "))),
     cell("c-change", family.last_change_at ? time(family.last_change_at, ago(family.last_change_at)) : state === "waiting" ? "" : el("span", { class: "quiet" }, "none seen")),
   );
