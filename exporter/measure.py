@@ -128,6 +128,8 @@ class PathMonitor:
         infos = self._known()
         verdict = self._memory.observe(parts, infos, f"{self._backend} {flows.name}")
         self._flow_count = flows_wanted(trace, self._target.module.flows)
+        if verdict.change is not None:
+            self.tally.recent.cut()
         self.tally.add(trace, confirming=cycle is not None)
         self._services.publish(self._view(infos))
         if verdict.change is not None or verdict.as_change is not None:

@@ -97,6 +97,13 @@ class Recent:
         for hop in trace.hops:
             self._sum(hop)
 
+    def cut(self) -> None:
+        """Another path: hops are summed anew from here on."""
+        if self._count > self._begun:
+            self._spans.append(self._packed())
+            self._sums = array("d")
+            self._begun = self._count
+
     def cycles(self, latest: int = CYCLES) -> Iterator[Cycle]:
         """The latest cycles, the oldest first."""
         first = max(0, self._count - min(latest, CYCLES))
@@ -115,9 +122,7 @@ class Recent:
         if not self._count:
             self._base = at
         elif self._count - self._begun == CYCLES_OF_A_SPAN:
-            self._spans.append(self._packed())
-            self._sums = array("d")
-            self._begun = self._count
+            self.cut()
         self._count += 1
 
     def _write(self, number: int, at: float, sent: int, lost: int, rtts: Iterable[float]) -> None:
@@ -162,7 +167,7 @@ class Recent:
         self._sums[place : place + _FIELDS] = array("d", new)
 
     def _packed(self) -> bytes:
-        first, last = self._cycle(self._begun), self._cycle(self._count - 1)
+        first, last = self._cycle(min(self._begun, self._count - 1)), self._cycle(self._count - 1)
         parts = [_HEAD.pack(self._ticks(first.at), self._ticks(last.at))]
         for ttl in range(len(self._sums) // _FIELDS):
             sums = self._sums[ttl * _FIELDS : (ttl + 1) * _FIELDS]

@@ -1,4 +1,4 @@
-"""Makes PNG files small: of a picture of a page, 256 colours say all."""
+"""Makes PNG files small: of a picture of a page, 256 colours tell all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def small(png: bytes) -> bytes:
         for row in _unfiltered(raw, width * size, size)
     ]
     counts = Counter(pixel for row in rows for pixel in row)
-    palette = [colour for colour, _ in counts.most_common(_COLOURS)]
+    palette = _palette(counts)
     index = {colour: number for number, colour in enumerate(palette)}
     for colour in counts:
         if colour not in index:
@@ -33,6 +33,21 @@ def small(png: bytes) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, _PALETTE, 0, 0, 0)
     parts = ((b"IHDR", header), (b"PLTE", b"".join(palette)), (b"IDAT", zlib.compress(data, 9)))
     return _SIGNATURE + b"".join(_chunk(*part) for part in (*parts, (b"IEND", b"")))
+
+
+def _palette(counts: Counter[bytes]) -> list[bytes]:
+    """Mostly what is frequent; then, one by one, what is least like any that is there already."""
+    palette = [colour for colour, _ in counts.most_common(_COLOURS * 3 // 4)]
+    rest = {
+        colour: min(_distance(colour, each) for each in palette)
+        for colour, count in counts.items()
+        if count > 3 and colour not in palette
+    }
+    while rest and len(palette) < _COLOURS:
+        palette.append(max(rest, key=rest.__getitem__))
+        del rest[palette[-1]]
+        rest = {each: min(far, _distance(each, palette[-1])) for each, far in rest.items()}
+    return palette
 
 
 def _distance(one: bytes, other: bytes) -> int:

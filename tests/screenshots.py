@@ -24,7 +24,7 @@ from tests.test_daemon import names
 
 IMAGES = ROOT / "docs" / "images"
 SECONDS = 70
-PICTURES = {"targets": ("/", "tr.row .spark", 760), "target": ("/targets/storage", ".graph", 1180)}
+PICTURES = {"targets": ("/", "tr.row .spark", 760), "target": ("/targets/storage", ".graph", 1500)}
 
 
 def main() -> int:

@@ -7,11 +7,14 @@ import json
 from itertools import pairwise
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.announce import Announcer
 from exporter.app import Daemon
-from exporter.events import EventKind, Listener
-from exporter.settings import Config
+from exporter.events import EventKind, Hub, Listener
+from exporter.model import Family
+from exporter.settings import Config, Target
+from exporter.watch.verdict import Difference, Knowledge, PathChange, Verdict
 from tests.cycles import Cycle, Fleet
 from tests.monitoring import Forgetful
 from tests.test_app import QUIET, play, target
@@ -89,3 +92,26 @@ def test_events_of_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
 
     targets = (target("zebra", 1, 100.0), target("ant", 2))
     run_virtual(play(Config(targets, enrichment=QUIET), scene))
+
+
+def test_a_change_is_an_event_and_a_line_of_the_log() -> None:
+    """Both say what changed in the same words."""
+    old, new = ("198.51.100.1", "192.0.2.1"), ("198.51.100.2", "192.0.2.1")
+    differences = (Difference(1, old[:1], new[:1]),)
+    change = PathChange(20.0, 10.0, 1, old, new, 2, 2, differences)
+    verdict = Verdict(Knowledge(path=new, hops=2), change)
+
+    async def test() -> None:
+        hub = Hub()
+        announcer = Announcer(hub)
+        with capture_logs() as logs:
+            announcer.changed(Target("web", "x"), Family.IPV4, verdict)
+            listener = hub.listen([EventKind.CHANGE], "web", None)
+            announcer.changed(Target("web", "x"), Family.IPV4, verdict)
+        (event,) = await heard(listener)
+        words = "hop 1: 198.51.100.2 instead of 198.51.100.1"
+        assert [log["change"] for log in logs] == [words, words]
+        assert (event["event"], event["family"], event["words"]) == ("change", "ipv4", words)
+        assert event["new_path"] == list(new)
+
+    asyncio.run(test())

@@ -72,6 +72,8 @@ def test_pages_open_without_complaints() -> None:
                     wide = "document.documentElement.scrollWidth <= innerWidth"
                     assert await page.run(wide), f"{path} is wider than {width}"
                     assert await page.run(CONTRAST) == [], f"{path}, dark: {dark}"
+            odd = "(document.body.innerText.match(/undefined|NaN|null|\\[object/g) || []).join()"
+            assert await page.run(odd) == "", f"{path} shows what is no text"
             assert page.problems == []
             assert own(page, base)
 

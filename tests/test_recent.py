@@ -110,6 +110,23 @@ def test_what_confirms_a_cycle_belongs_to_it() -> None:
     assert cycle.rtts[0] == pytest.approx(0.01, rel=PRECISE)
 
 
+def test_a_change_of_path_begins_a_span() -> None:
+    """Two cycles, a change that a short trace confirms, one more cycle: nothing is mixed up."""
+    recent = Recent(3)
+    for number in range(2):
+        recent.add(trace(number, (0.01,)))
+    recent.cut()
+    recent.cut()
+    recent.add(trace(1, (0.5,), sent=1), confirming=True)
+    assert [span.start for span in recent.spans()] == [EPOCH, EPOCH + 60]
+    recent.add(trace(2, (0.5,)))
+    before, after = recent.spans()
+    assert (before.start, before.end, before.hops[0].sent) == (EPOCH, EPOCH + 60, 6)
+    assert (after.start, after.end, after.hops[0].sent) == (EPOCH + 120, EPOCH + 120, 4)
+    assert before.hops[0].worst == pytest.approx(0.01, rel=PRECISE)
+    assert after.hops[0].best == pytest.approx(0.5, rel=PRECISE)
+
+
 def test_of_many_rounds_those_that_tell_are_kept() -> None:
     """A hundred rounds: the least, the quarters and the greatest; the loss as counted."""
     recent = Recent(100)

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from exporter.events import EventKind, Hub
-from exporter.server import make_app, ondemand, start_server, stream
+from exporter.server import body, make_app, ondemand, start_server, stream
 from exporter.server.static import assets, version
 from tests.asking import IDENTITY, WEB, ask, check_headers, run
 from tests.clock import until
@@ -111,6 +111,32 @@ def test_silent_streams_show_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> N
         return count
 
     assert run(web_world(), use) == 3
+
+
+def test_a_listener_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves megabytes of events unread: its connection is reset, another hears them all."""
+    monkeypatch.setattr(body, "WRITE_TIMEOUT", 0.05)
+    world = web_world()
+
+    async def main() -> int:
+        server = await start_server(make_app(world), ["127.0.0.1:0"])
+        host, port = server.addresses[0].split(":")
+        slow, writer = await asyncio.open_connection(host, int(port), limit=1024)
+        writer.write(b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        await slow.readline()
+        async with aiohttp.ClientSession(f"http://{host}:{port}") as session:
+            async with session.get("/api/v1/events") as quick:
+                data, count = lines(quick, "data"), 0
+                while len(world.events._listeners) == 2:
+                    world.events.emit(EventKind.HOP, "web", {"x": "x" * 100_000})
+                    count += len(await anext(data)) > 100_000
+            async with session.get("/-/healthy") as got:
+                assert got.status == 200
+        writer.transport.abort()
+        await server.stop(1.0)
+        return count
+
+    assert asyncio.run(main()) > 10
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from exporter.server.page import home_pieces, missing_page, target_page
 from exporter.server.replies import NAME, Handler, chosen, errors_as_json, header, missing, text
 from exporter.server.secure import secure
 from exporter.server.source import Source
-from exporter.server.static import static
+from exporter.server.static import assets, static
 
 _TELEMETRY_PATH = re.compile(r"/[\w.~/-]*", re.ASCII)
 _PAGE = {"Content-Security-Policy": POLICY}
@@ -36,6 +36,8 @@ def make_app(source: Source, *, telemetry_path: str = "/metrics") -> web.Applica
             f"telemetry path {telemetry_path!r}: must start with / and hold only letters, digits "
             "and the characters . _ ~ - /"
         )
+    # Read at the start: an upgrade beneath a running daemon must not mix two versions.
+    assets()
     app = web.Application(middlewares=[errors_as_json])
     app.on_response_prepare.append(_secure_headers)
 

@@ -12,7 +12,7 @@ from exporter.view import View
 
 
 def history_pieces(state: TargetState, after: float | None) -> Iterator[bytes]:
-    """`{"target": NAME, "families": [...]}`; `after` leaves out what began before, or then."""
+    """`{"target": NAME, "families": [...]}`; `after` leaves out cycles up to then."""
     yield b'{"target":' + encode(state.target.name) + b',"families":['
     separator = b""
     for view in state.views:
@@ -27,7 +27,7 @@ def _history(view: View, after: float | None) -> dict[str, object]:
     return {
         "family": view.family.value,
         "cycles": [_cycle(cycle) for cycle in recent.cycles() if cycle.at > since],
-        "spans": [_span(span) for span in recent.spans() if span.end > since],
+        "spans": [_span(span) for span in recent.spans()],
     }
 
 

@@ -40,7 +40,7 @@ export function marked(text) {
 
 /** Put these children in place of all that an element has. */
 export function replace(parent, ...children) {
-  parent.replaceChildren(...children.flat().filter((each) => each !== null && each !== undefined));
+  parent.replaceChildren(...children.flat(Infinity).filter((each) => each !== null && each !== undefined));
   return parent;
 }
 
@@ -55,7 +55,7 @@ function fill(node, attributes, children) {
     else if (value === true) node.setAttribute(name, "");
     else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, String(value));
   }
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
     node.append(child instanceof Node ? child : String(child));
   }

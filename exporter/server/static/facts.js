@@ -22,7 +22,7 @@ export function facts(target, family, sign = STATES[stateOf(family)]) {
       { class: "facts" },
       fact("RTT", ms(family.rtt_seconds) || "–"),
       fact("Loss", el("span", { class: lossClass(family.loss_ratio) }, percent(family.loss_ratio) || "–")),
-      fact("Hops", family.hops ?? "–"),
+      fact("Hops", family.hops || "–"),
       fact("Branches", family.branches ?? "–"),
       mtu ? fact("Path MTU", `${mtu.bytes} B${mtu.black_hole ? ", black hole" : ""}`) : null,
       fact("AS path", family.as_path.join(" › ") || "–"),

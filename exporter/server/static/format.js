@@ -7,7 +7,7 @@ export function ms(seconds) {
   if (seconds === null || seconds === undefined) return "";
   const value = seconds * 1000;
   if (value >= 10000) return `${seconds.toFixed(1)} s`;
-  return `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ms`;
+  return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ms`;
 }
 
 /** Milliseconds as a bare number, for columns that say the unit above. */
@@ -38,13 +38,13 @@ export function ago(iso, now = Date.now()) {
 }
 
 /** A moment in local time, with the date where it is not today's. */
-export function clock(when, { seconds = true } = {}) {
+export function clock(when, { seconds = true, day = true } = {}) {
   const date = new Date(when);
   const style = { hour: "2-digit", minute: "2-digit", hour12: false };
   if (seconds) style.second = "2-digit";
   const text = date.toLocaleTimeString(undefined, style);
   const today = date.toDateString() === new Date().toDateString();
-  return today ? text : `${date.toLocaleDateString("sv-SE")} ${text}`;
+  return today || !day ? text : `${date.toLocaleDateString("sv-SE")} ${text}`;
 }
 
 /** "AS64500 EXAMPLE-ACCESS": the part before the dash is the name that operators use. */

@@ -49,7 +49,7 @@ export class HopTable {
     return nodes.map((node, number) => {
       const first = number === 0;
       const last = node?.rtt_seconds.at(-1) ?? null;
-      const cells = [el("th", { scope: "row", class: "h-0" }, first ? row.ttl : ""), hostCell(row, node)];
+      const cells = [el("th", { scope: "row", class: "h-0" }, first ? row.ttl : ""), hostCell(row, node, this.path.traced)];
       if (first) cells.push(lossCell(row, sum), figure(sum?.sent ?? row.sent, "h-3"));
       else cells.push(el("td", { class: "h-2" }), el("td", { class: "h-3" }));
       cells.push(figure(last === null ? "" : bare(last), "h-4 last"));
@@ -99,7 +99,7 @@ function groupRow(group) {
 
 const NO_AS = { private: "Private addresses", none: "No origin AS known" };
 
-function hostCell(row, node) {
+function hostCell(row, node, traced) {
   if (!node) return el("td", { class: "h-1" }, el("span", { class: "name quiet" }, "no answer"), el("span", { class: "address" }, "silent hop"));
   const badges = [];
   for (const entry of node.mpls) badges.push(el("span", { class: "badge mpls", title: `MPLS label ${entry.label}, traffic class ${entry.exp}, TTL ${entry.ttl}` }, `MPLS ${entry.label}`));
@@ -107,7 +107,7 @@ function hostCell(row, node) {
   if (node.asymmetry) badges.push(el("span", { class: "badge back", title: `The way back from here takes ${node.return_hops} hops, the way there ${row.ttl}` }, `↩ ${Math.abs(node.asymmetry)} ${node.asymmetry > 0 ? "longer" : "shorter"}`));
   if (node.kind === "unreachable") badges.push(el("span", { class: "badge bad" }, "says unreachable"));
   if (node.translated) badges.push(el("span", { class: "badge" }, "translated"));
-  if (!node.heard) badges.push(el("span", { class: "badge" }, "known, not heard now"));
+  if (!node.heard && traced) badges.push(el("span", { class: "badge" }, "known, not heard now"));
   const name = node.host.hostname;
   return el(
     "td",

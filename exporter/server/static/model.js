@@ -28,7 +28,7 @@ export function buildPath(trace, known) {
     if (row) Object.assign(row, { forward: hop.forward_loss_ratio, condition: hop.condition });
   }
   if (rows.length && trace?.reached) markEnd(rows.at(-1), trace.address);
-  return { rows, edges: edgesOf(rows, known.links || []), groups: groupsOf(rows) };
+  return { traced: Boolean(trace), rows, edges: edgesOf(rows, known.links || []), groups: groupsOf(rows) };
 }
 
 function heardRow(hop) {

@@ -22,6 +22,13 @@ export function atMoment(moment, family, cycles, incidents, interval) {
   return { trace: null, known: { path: version?.path ?? [], first_ttl: version?.first ?? 1, hosts: family.hosts }, words: words.join("; ") };
 }
 
+/** The span that a moment is in, or the nearest: hops as they were then. */
+export function spanAt(spans, moment) {
+  const off = (span) => Math.max(Date.parse(span.from) - moment, moment - Date.parse(span.to), 0);
+  const best = nearest(spans, 0, off);
+  return best ? [best] : [];
+}
+
 function nearest(list, moment, at) {
   return list.reduce((best, each) => (best === null || Math.abs(at(each) - moment) < Math.abs(at(best) - moment) ? each : best), null);
 }

@@ -71,15 +71,14 @@ export function drawRow(row, number) {
     cell("c-state", el("span", { class: "sign", "aria-hidden": "true" }, STATES[state].sign), el("span", { class: "word" }, STATES[state].word)),
     cell(
       "c-name",
-      row.family.family ? el("span", { class: "badge family" }, family.family.replace("ipv", "v")) : null,
-      el("a", { href: `${ROOT}targets/${quoted(row.name)}${family.family ? `#${family.family}` : ""}`, class: "name" }, row.name),
+      el("span", { class: "line" }, el("a", { href: `${ROOT}targets/${quoted(row.name)}${family.family ? `#${family.family}` : ""}`, class: "name" }, row.name), family.family ? el("span", { class: "badge" }, family.family.replace("ipv", "v")) : null),
       el("span", { class: "host", title: row.labels.join(", ") || null }, hostLine(row)),
     ),
     told
       ? cell("c-told", el("span", { class: "outcome", title: told }, told), el("span", { class: "remedy", title: family.remedy || null }, marked(family.remedy || "")))
       : cell("c-rtt", sparkline(family.recent_rtt_seconds || []), el("span", { class: "figure" }, ms(family.rtt_seconds))),
     cell("c-loss", el("span", { class: `figure ${lossClass(family.loss_ratio)}` }, percent(family.loss_ratio))),
-    cell("c-hops", family.hops ?? ""),
+    cell("c-hops", family.hops || ""),
     cell("c-as", el("span", { title: row.asPath || null }, row.asPath.replaceAll(" ", " › "))),
     cell("c-change", family.last_change_at ? time(family.last_change_at, ago(family.last_change_at)) : state === "waiting" ? "" : el("span", { class: "quiet" }, "none seen")),
   );

@@ -140,5 +140,5 @@ function grid(ticks, y, width) {
 
 function axis(from, to, x, width) {
   const { ticks, seconds } = timeTicks(from, to, Math.max(2, Math.floor(width / 110)));
-  return ticks.map((at) => svg("text", { class: "tick", x: x(at), y: HEIGHT - 6, "text-anchor": "middle" }, clock(at, { seconds })));
+  return ticks.filter((at) => x(at) < width - 28).map((at) => svg("text", { class: "tick", x: x(at), y: HEIGHT - 6, "text-anchor": "middle" }, clock(at, { seconds, day: false })));
 }

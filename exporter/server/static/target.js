@@ -8,7 +8,7 @@ import { ago, clock } from "./format.js";
 import { HopTable } from "./hops.js";
 import { Live } from "./live.js";
 import { buildPath } from "./model.js";
-import { atMoment } from "./moment.js";
+import { atMoment, spanAt } from "./moment.js";
 import { ofDestination, ofHop } from "./points.js";
 import { Smoke } from "./smoke.js";
 import { Toolbar } from "./toolbar.js";
@@ -28,6 +28,7 @@ const top = el("div", { class: "top" });
 const table = new HopTable((ttl) => chooseHop(ttl));
 const smoke = new Smoke((date) => goTo(date));
 const changes = new Changes((date) => goTo(date));
+const since = el("span", { class: "since" });
 const pick = el("select", { id: "hop", change: () => chooseHop(pick.value ? Number(pick.value) : null, false) });
 const chartTitle = el("h2", { id: "rtt" }, "RTT over time");
 const toolbar = new Toolbar(NAME, () => ({ ...page, family: current() }));
@@ -47,7 +48,7 @@ function build() {
   replace(
     app,
     line, tabs, top, toolbar.element, banner,
-    el("section", { "aria-labelledby": "path" }, el("h2", { id: "path" }, "Path"), table.element, legend()),
+    el("section", { "aria-labelledby": "path" }, el("h2", { id: "path" }, "Path ", since), table.element, legend()),
     el("section", { "aria-labelledby": "rtt" }, el("div", { class: "heading" }, chartTitle, el("label", { for: "hop" }, "of "), pick), smoke.element),
     el("section", { "aria-labelledby": "history" }, el("h2", { id: "history" }, "History of paths"), changes.element),
   );
@@ -64,12 +65,20 @@ function show() {
   replace(top, facts(page.target, family));
   replace(banner, moment ? [el("strong", {}, clock(page.at)), ` ${moment.words}. `, el("button", { type: "button", click: () => goTo(null) }, "Back to now")] : []);
   banner.hidden = moment === null;
-  page.spans = past.spans;
+  page.spans = moment ? spanAt(past.spans, page.at) : spansOfPath(past.spans, family.changes);
+  setText(since, page.spans.length ? `figures ${moment ? "from" : "since"} ${clock(page.spans[0].from)}${moment ? ` to ${clock(page.spans[0].to)}` : ""}` : "");
   page.path = moment ? buildPath(moment.trace, moment.known) : buildPath(family.trace, family);
   const words = `Path to ${NAME} over ${family.family}: ${page.path.rows.length} hops; the table has the details`;
-  table.show(page.path, past.spans, { here: "This host", label: words });
+  table.show(page.path, page.spans, { here: "This host", label: words });
   drawChart(family, past);
   changes.show(family, kept, namesOf(family, kept));
+}
+
+/** What was summed since the path is the one it is: another path's figures say nothing of it. */
+function spansOfPath(spans, changes) {
+  const changed = Date.parse(changes.find((change) => change.differences.length)?.at ?? 0) || 0;
+  const found = spans.filter((each) => Date.parse(each.from) > changed);
+  return found.length ? found : spans.slice(-1);
 }
 
 function drawChart(family, past) {
@@ -149,10 +158,11 @@ async function load() {
   }
 }
 
-/** What was there, but for what comes again or is a day old. */
+/** The cycles that were there, but for those that come again, and the new ones. */
 function merged(former, latest) {
-  const join = (old, now, key) => (old && now.length ? [...old.filter((each) => each[key] < now[0][key]), ...now] : now.length ? now : (old ?? []));
-  return { family: latest.family, cycles: join(former?.cycles, latest.cycles, "at").slice(-360), spans: join(former?.spans, latest.spans, "from").slice(-15) };
+  const [first] = latest.cycles;
+  const kept = (former?.cycles ?? []).filter((each) => !first || each.at < first.at);
+  return { ...latest, cycles: [...kept, ...latest.cycles].slice(-360) };
 }
 
 function onHop(event) {
