@@ -33,6 +33,7 @@ demo: $(VENV)/.dev ## Start the daemon on a simulated internet; no packet leaves
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
 test: $(VENV)/.dev ## Run every test
+	@$(BIN)/python -m tests.wine.recipe || true
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     for remedy in sorted(remedies):
         print(f"\nremedy: {remedy}")
     if not any(verdict.refused is None for verdict in verdicts):
-        print(f"\nno way to probe is usable on {sys.platform}", file=sys.stderr)
+        print("\nno way to probe is usable on this host", file=sys.stderr)
         return 1
     return 0
 

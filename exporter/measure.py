@@ -93,16 +93,16 @@ class PathMonitor:
         pace, plan = self._pace, self._pace.cycle
         give_up_at = time.monotonic() + pace.latest
         cycle: Trace | None = None
-        for tries_left in reversed(range(pace.tries + 1)):
+        for pause in (*pace.pauses, None):
             try:
                 cycle, suspicious = await self._trace_once(self._open(address), plan, cycle)
             except ProbeError as error:
                 self._backend = ""
                 self.fail(error.reason, str(error))
                 return
-            if not suspicious or not tries_left or time.monotonic() > give_up_at:
+            if not suspicious or pause is None or time.monotonic() + pause > give_up_at:
                 return
-            await asyncio.sleep(pace.pause)
+            await asyncio.sleep(pause)
             plan = pace.confirming
 
     async def _trace_once(
@@ -178,6 +178,7 @@ class PathMonitor:
             interface=module.interface,
             dscp=module.dscp,
             packet_size=module.packet_size,
+            payload=module.payload,
         )
 
     def _forget_path(self) -> None:

@@ -23,6 +23,8 @@ from exporter.systemd import inherited_sockets
 
 log = structlog.get_logger("daemon")
 
+_MACOS_OPEN_MAX = 10240
+
 
 def serve(options: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop; returns the exit status."""
@@ -56,16 +58,27 @@ def _web_options(options: argparse.Namespace, guard: Guard | None) -> Options:
 
 async def _run(config: Config, options: Options, storage_path: str | None) -> None:
     stop = asyncio.Event()
+    stop_on_signals(stop)
+    daemon = Daemon(config, storage_path)
+    _spare_the_collector()
+    await daemon.run(options, stop)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Set `stop` when this process is told to end; Windows has Ctrl-Break for that besides."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         try:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:
             # The event loops of Windows have no signal handlers of their own.
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    daemon = Daemon(config, storage_path)
-    _spare_the_collector()
-    await daemon.run(options, stop)
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Those of them that this system has."""
+    named = [getattr(signal, name, None) for name in ("SIGTERM", "SIGINT", "SIGBREAK")]
+    return [number for number in named if number is not None]
 
 
 def _refuse_what_is_not_served(config: Config, file: str) -> None:
@@ -89,8 +102,12 @@ def _spare_the_collector() -> None:
 
 def _allow_many_sockets() -> None:
     """Raise the soft limit of open files to the hard one: every target keeps a socket."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
+    with contextlib.suppress(ImportError):
         import resource
 
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for wanted in (hard, max(soft, _MACOS_OPEN_MAX)):
+            # macOS says that the hard limit is infinite, and refuses it.
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                return

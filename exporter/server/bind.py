@@ -20,6 +20,8 @@ from exporter.server.address import (
 
 BACKLOG = 128
 
+_REUSE_SHARES_PORTS = hasattr(socket, "SO_EXCLUSIVEADDRUSE")
+"""With the sockets of Windows SO_REUSEADDR lets two programs listen on one port."""
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -119,7 +121,7 @@ async def _resolve(
 def _bind_tcp(family: socket.AddressFamily, sockaddr: tuple[object, ...]) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":
+        if not _REUSE_SHARES_PORTS:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
