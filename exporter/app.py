@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -24,7 +25,6 @@ from exporter.pacer import Pacer
 from exporter.resolver import Resolver
 from exporter.scheduler import Scheduler
 from exporter.server import make_app
-from exporter.server.guard import Guard
 from exporter.server.listen import start_server
 from exporter.server.source import TargetState
 from exporter.settings import Config, Target
@@ -33,6 +33,9 @@ from exporter.store import Store
 from exporter.target import TargetMonitor
 from exporter.view import View
 from exporter.watch.verdict import Verdict
+
+if TYPE_CHECKING:
+    from exporter.server.guard import Guard
 
 log = structlog.get_logger("daemon")
 
