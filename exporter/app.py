@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -26,7 +27,6 @@ from exporter.pacer import Pacer
 from exporter.resolver import Resolver
 from exporter.scheduler import Scheduler
 from exporter.server import make_app
-from exporter.server.guard import Guard
 from exporter.server.listen import start_server
 from exporter.server.source import TargetState
 from exporter.settings import Config, Target
@@ -34,6 +34,9 @@ from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
 from exporter.target import TargetMonitor
 from exporter.view import View
+
+if TYPE_CHECKING:
+    from exporter.server.guard import Guard
 
 log = structlog.get_logger("daemon")
 

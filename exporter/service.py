@@ -8,6 +8,7 @@ import contextlib
 import gc
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,10 +17,11 @@ from exporter.app import Daemon, Options
 from exporter.config.load import load_config
 from exporter.errors import ConfigError, Fault, FtrError
 from exporter.log import configure
-from exporter.server.guard import Guard
-from exporter.server.webfile import WebFile
 from exporter.settings import Config
 from exporter.systemd import inherited_sockets
+
+if TYPE_CHECKING:
+    from exporter.server.guard import Guard
 
 log = structlog.get_logger("daemon")
 
@@ -30,7 +32,7 @@ def serve(options: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop; returns the exit status."""
     configure(options.log_level, options.log_format, sys.stderr)
     try:
-        guard = None if options.web_config is None else Guard(WebFile(options.web_config))
+        guard = None if options.web_config is None else _guard(options.web_config)
         config = load_config(options.config_file)
         _refuse_what_is_not_served(config, options.config_file)
     except ConfigError as error:
@@ -47,6 +49,14 @@ def serve(options: argparse.Namespace) -> int:
         return 1
     log.info("daemon.stopped")
     return 0
+
+
+def _guard(web_config: str) -> Guard:
+    """What the web configuration asks for, with the libraries that nothing else needs."""
+    from exporter.server.guard import Guard
+    from exporter.server.webfile import WebFile
+
+    return Guard(WebFile(web_config))
 
 
 def _web_options(options: argparse.Namespace, guard: Guard | None) -> Options:

@@ -28,7 +28,7 @@ def notify(*assignments: str) -> bool:
     if path[:1] not in ("/", "@") or not hasattr(socket, "AF_UNIX"):
         return False
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.settimeout(_LONGEST_WAIT)
             # An @ stands for the zero byte that begins an abstract address, unix(7).
             sock.connect("\0" + path[1:] if path[0] == "@" else path)

@@ -6,13 +6,16 @@ import asyncio
 import logging
 import socket
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from exporter.server.address import ListenError
 from exporter.server.bind import BACKLOG, Bound, bind_all
 from exporter.server.connection import Connection
-from exporter.server.guard import Guard
+
+if TYPE_CHECKING:
+    from exporter.server.guard import Guard
 
 __all__ = ["ListenError", "Running", "start_server"]
 
