@@ -11,7 +11,9 @@ from dataclasses import replace
 from typing import Final, TextIO
 
 from exporter.config import load_config
+from exporter.config.durations import format_duration
 from exporter.config.shown import shown
+from exporter.config.web import WebConfig, load_web_config
 from exporter.discovery.files import scan
 from exporter.discovery.sources import merge
 from exporter.errors import ConfigError
@@ -24,7 +26,7 @@ _SERIES_PER_TRACE: Final = 32
 _HISTOGRAM_EXTRA: Final = 3
 
 
-def check(files: Sequence[str], out: TextIO, err: TextIO) -> int:
+def check(files: Sequence[str], out: TextIO, err: TextIO, *, web_files: Sequence[str] = ()) -> int:
     """Write faults to `err` and summaries to `out`. Returns the exit status: 1 for any fault."""
     status = 0
     for file in files:
@@ -42,6 +44,14 @@ def check(files: Sequence[str], out: TextIO, err: TextIO) -> int:
             _print(_told(file, [*faults, *merged.collisions]), err)
         else:
             _print(summary(file, replace(config, targets=merged.targets), len(sources)), out)
+    for file in web_files:
+        try:
+            web = load_web_config(file)
+        except ConfigError as error:
+            status = 1
+            _print(_told(file, map(str, error.faults)), err)
+        else:
+            _print(web_summary(file, web), out)
     return status
 
 
@@ -78,6 +88,17 @@ def summary(file: str, config: Config, files: int = 0) -> Iterator[str]:
     series = sum(min(series_of(target.module), most) for target in targets)
     yield f"  series    about {series}"
     yield f"  (estimated for paths of {ASSUMED_HOPS} hops)"
+
+
+def web_summary(file: str, config: WebConfig) -> Iterator[str]:
+    """Say in lines what a web configuration will do."""
+    yield f"{shown(file, 4096)}: valid"
+    clients = ", with client certificates" if config.tls and config.tls.verify_mode else ""
+    yield f"  speaks    {'HTTPS' + clients if config.tls else 'plain HTTP'}"
+    yield f"  users     {len(config.users) or 'everyone'}"
+    if config.rate:
+        pause = format_duration(config.rate.interval)
+        yield f"  requests  one each {pause}, at most {config.rate.burst} at once"
 
 
 def _verdict(rate: float, limit: float) -> str:

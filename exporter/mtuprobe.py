@@ -29,8 +29,9 @@ class MtuProber:
 
     `name` decides the local port, so that all cycles, and those after a restart, take the same
     branch. Seconds: `timeout` bounds each wait, `interval` is that between cycles, `pause` is left
-    before a large probe is sent again, by default what the protocol needs. ICMP and UDP are
-    used as the request says; any other protocol leaves it to the kernel which of the two.
+    before a large probe is sent again, by default what the protocol needs. ICMP, and UDP to no
+    port in particular, are used as the request says. Anything else leaves it to the kernel which of
+    the two: a service answers what it likes, of whatever size.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class MtuProber:
     ) -> None:
         port = local_port(f"{name}\0mtu", 0)
         self._request = replace(request, dont_fragment=True, packet_size=None, local_port=port)
-        if request.protocol not in (Protocol.ICMP, Protocol.UDP):
-            self._request = replace(self._request, protocol=Protocol.AUTO, port=None)
+        to_service = request.protocol is Protocol.UDP and request.port is not None
+        if to_service or request.protocol not in (Protocol.ICMP, Protocol.UDP):
+            self._request = replace(self._request, protocol=Protocol.AUTO, port=None, payload=None)
         self._wiring = wiring
         self._timeout = timeout
         self.set_interval(interval)

@@ -120,6 +120,19 @@ class Scheduler:
         entry = self._entries.get(name)
         return None if entry is None else time.time() + entry.due - self._loop.time()
 
+    def run_now(self, name: str) -> bool | None:
+        """Start a cycle out of turn, which moves no other; False where one runs already, None
+
+        for a stranger.
+        """
+        entry = self._entries.get(name)
+        if entry is None:
+            return None
+        if entry.task is not None:
+            return False
+        self._start(entry)
+        return True
+
     async def run(self) -> None:
         """Start cycles until cancelled; then cancel those that run and wait for them."""
         self._runs = True

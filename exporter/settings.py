@@ -15,6 +15,7 @@ class Module:
 
     protocol: Protocol = Protocol.AUTO
     port: int | None = None
+    payload: bytes | None = None
     family: FamilyChoice = FamilyChoice.AUTO
     interval: float = 60.0
     timeout: float = 2.0

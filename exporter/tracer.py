@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.errors import ErrorReason, ProbeError, SendBlocked
+from exporter.errors import AskAgain, ErrorReason, ProbeError, SendBlocked
 from exporter.model import Probe, Response
 from exporter.outcome import LocalErrors
 from exporter.pacer import Pacer
@@ -115,8 +115,11 @@ class Tracer:
     def failed(self, probe: Probe, error: ProbeError) -> None:
         """See `Listener`."""
         if self._state is not None and probe.trace == self._number:
-            self._state.unsent(probe.round, probe.ttl)
-            self._count_error(error)
+            if isinstance(error, AskAgain):
+                self._state.again(probe.round, probe.ttl)
+            else:
+                self._state.unsent(probe.round, probe.ttl)
+                self._count_error(error)
             self._step()
 
     def unmatched(self) -> None:

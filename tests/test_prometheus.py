@@ -26,6 +26,7 @@ global: {{scrape_interval: 1s}}
 scrape_configs:
   - job_name: ftr
     static_configs: [{{targets: ["{address}"]}}]
+{more}
 """
 PROBES = """
 global: {{scrape_interval: 2s, scrape_timeout: 2s}}
@@ -51,10 +52,10 @@ pytestmark = pytest.mark.skipif(
 
 
 @contextmanager
-def prometheus(lab: Lab, address: str, scrape: str = SCRAPE) -> Iterator[None]:
-    """Prometheus, scraping `address` every second."""
+def prometheus(lab: Lab, address: str, more: str = "", scrape: str = SCRAPE) -> Iterator[None]:
+    """Prometheus, scraping `address` every second; `more` are lines of the job."""
     config = lab.shared / "prometheus.yml"
-    config.write_text(scrape.format(address=address))
+    config.write_text(scrape.format(address=address, more=more))
     process = lab.popen(
         [
             "prometheus",
@@ -136,7 +137,7 @@ def test_prometheus_scrapes_probes_by_its_own_list(lab_factory: LabFactory) -> N
     """
     with (
         running(lab, config, "--web.enable-probe") as daemon,
-        prometheus(lab, daemon.address, PROBES),
+        prometheus(lab, daemon.address, scrape=PROBES),
     ):
         until('up{job="probe"} == 1', 2)
         reached = until('ftr_target_reached{job="probe", instance=~".+"} == 1', 2)

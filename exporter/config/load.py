@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path as FilePath
 from typing import Any, Final
 
 from exporter.config import sections
-from exporter.config.faults import found, key_of
+from exporter.config.faults import config_error, found
 from exporter.config.node import Problem
 from exporter.config.report import Report
 from exporter.config.schema import Document
-from exporter.config.shown import shown
 from exporter.config.source import Unreadable, read_text
 from exporter.config.targets import TargetBuilder
 from exporter.config.yamltree import LOADER, read_tree
-from exporter.errors import ConfigError, Fault
 from exporter.settings import Config, Target
 
 _WORK: Final = ("targets", "target_files", "target_urls", "probe")
-_LONGEST_FILE_NAME: Final = 4096
 
 
 def load_config(path: str | FilePath) -> Config:
@@ -51,17 +47,6 @@ def parse_config(text: str, file: str, directory: FilePath, loader: Any = LOADER
     if problems:
         raise config_error(file, problems)
     return config
-
-
-def config_error(file: str, problems: Iterable[Problem]) -> ConfigError:
-    """The error that tells these problems of a file, in the order of their lines."""
-    name = shown(file, _LONGEST_FILE_NAME)
-    return ConfigError(
-        tuple(
-            Fault(name, problem.line, key_of(problem.path), problem.message)
-            for problem in sorted(problems, key=lambda problem: problem.line)
-        )
-    )
 
 
 def _build(report: Report, data: dict[str, Any], directory: FilePath) -> Config:

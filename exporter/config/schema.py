@@ -43,9 +43,16 @@ class ModuleFields(Strict):
     )
     port: Annotated[int | None, rules.whole(1, 65535)] = _key(
         _MODULE.port,
-        "Destination port. Left out: 443 for `tcp` and `quic`, the traceroute ports for `udp`. "
-        "ICMP has none.",
+        "Destination port. Left out: 443 for `tcp` and `quic`, the traceroute ports for `udp`, one "
+        "for each TTL. A port given for `udp` makes all TTLs one flow; on 53, 123 and 443 it asks "
+        "the service there (DNS, NTP, QUIC), which answers. ICMP has none.",
         443,
+    )
+    payload: Annotated[bytes | None, rules.PAYLOAD] = _key(
+        _MODULE.payload,
+        "What `udp` says to `port`, in hexadecimal digits. Left out: what the service is known to "
+        "answer, else words of our own.",
+        "0d0a0d0a",
     )
     family: Annotated[FamilyChoice, Field(strict=False)] = _key(
         _MODULE.family,
@@ -58,7 +65,8 @@ class ModuleFields(Strict):
     )
     timeout: Annotated[float, rules.duration(0.01, 60)] = _key(
         _MODULE.timeout,
-        "Longest wait for the answer to a probe; no longer than `interval`.",
+        "Longest wait for the answer to a probe; no longer than `interval`. "
+        "TCP waits 0.9 s at most.",
         "1s",
     )
     probes: Annotated[int, rules.whole(1, 100)] = _key(

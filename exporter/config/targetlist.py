@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from exporter.config import rules
-from exporter.config.faults import found, place, suggestion
+from exporter.config.faults import config_error, found, place, suggestion
 from exporter.config.jsontree import read_json, with_lines
 from exporter.config.layers import conflicts, host_family, settle
-from exporter.config.load import config_error
 from exporter.config.node import Path, Problem
 from exporter.config.report import Report
 from exporter.config.schema import GroupFields, ModuleFields

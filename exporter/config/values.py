@@ -21,6 +21,8 @@ RESERVED_LABELS: Final = frozenset(
 )
 FILE_SUFFIXES: Final = (".json", ".yml", ".yaml")
 _LABEL_NAME: Final = re.compile(LABEL_NAME)
+_BYTES: Final = re.compile("(?:[0-9a-fA-F]{2})+")
+LONGEST_PAYLOAD: Final = 1452
 _LONGEST_NAME: Final = 255
 _MOST_BUCKETS: Final = 100
 
@@ -69,6 +71,16 @@ def _bound(value: object) -> float:
     if seconds == 0:
         raise ValueError("a bound of zero catches nothing")
     return seconds
+
+
+def parse_payload(value: object) -> bytes:
+    """Return the bytes that hexadecimal digits write out; they fit a packet of 1,500 bytes."""
+    digits = text_of(value)
+    if len(digits) > 2 * LONGEST_PAYLOAD:
+        raise ValueError(f"a payload has at most {LONGEST_PAYLOAD} bytes")
+    if not _BYTES.fullmatch(digits):
+        raise ValueError("")
+    return bytes.fromhex(digits)
 
 
 def parse_file_pattern(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -15,20 +15,15 @@ class Connection(web.RequestHandler):
     """A request that is no HTTP is the client's fault: 400, and a line at debug level at most.
 
     aiohttp logs each with a traceback, which lets anyone fill a log, and names its version.
-    `lost` is set when the client has gone away.
     """
 
-    __slots__ = ("lost",)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See `asyncio.Protocol`."""
-        self.lost = asyncio.Event()
-        super().connection_made(transport)
+    when_lost: Callable[[], None] | None = None
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """See `asyncio.Protocol`."""
-        self.lost.set()
+        """Tell a handler that would else wait for something to send."""
         super().connection_lost(exc)
+        if self.when_lost is not None:
+            self.when_lost()
 
     def handle_error(
         self,
