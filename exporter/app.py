@@ -126,7 +126,9 @@ class Daemon:
             self._ready = True
             log.info("daemon.ready", targets=len(self._fleet.targets))
             systemd.notify("READY=1")
-            watchdog = asyncio.create_task(systemd.feed_watchdog(lambda: not schedule.done()))
+            watchdog = asyncio.create_task(
+                systemd.feed_watchdog(lambda: not (schedule.done() or supply.done()))
+            )
             stack.push_async_callback(_cancelled, watchdog)
             await stop.wait()
             log.info("daemon.stopping")
