@@ -137,7 +137,7 @@ def test_prometheus_scrapes_probes_by_its_own_list(lab_factory: LabFactory) -> N
     """
     with (
         running(lab, config, "--web.enable-probe") as daemon,
-        prometheus(lab, daemon.address, PROBES),
+        prometheus(lab, daemon.address, scrape=PROBES),
     ):
         until('up{job="probe"} == 1', 2)
         reached = until('ftr_target_reached{job="probe", instance=~".+"} == 1', 2)
