@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.authorities import NEEDS_OPENSSL, Authority
+from tests.certificates import authority, signed
 from tests.conftest import LabFactory
 from tests.daemon import Daemon, Scrape, running
 from tests.listserver import ListServer, answer, listing
@@ -133,12 +134,12 @@ def replace(file: Path, text: str) -> None:
 
 
 @contextmanager
-def in_a_thread(server: ListServer, authority: Authority) -> Iterator[None]:
+def in_a_thread(server: ListServer, context: ssl.SSLContext) -> Iterator[None]:
     """Serve lists over TLS while the test does something else."""
     ready, stop, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
 
     async def serve() -> None:
-        async with server.serve(authority.server_context()):
+        async with server.serve(context):
             ready.set()
             await stop.wait()
 
@@ -153,14 +154,16 @@ def in_a_thread(server: ListServer, authority: Authority) -> Iterator[None]:
         loop.close()
 
 
-@NEEDS_OPENSSL
 def test_urls_are_asked_again_and_again(lab_factory: LabFactory) -> None:
     """A list over TLS with a token: it changes, then the server fails: the last good list stays."""
     lab = lab_factory("troubled")
-    authority, token = Authority(lab.shared), lab.shared / "token"
+    pair = signed(lab.shared, "server", authority(lab.shared), "IP:127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    token = lab.shared / "token"
     token.write_text("s3cret\n")
     server = ListServer(answer(listing("192.0.2.1", rack="r7", __name="web")))
-    with in_a_thread(server, authority):
+    with in_a_thread(server, context):
         config = (
             HEAD + "targets: [{name: dark, host: 192.0.2.6}]\n"
             f"target_urls: [{{url: '{server.url}', refresh_interval: 1s, tls: {{ca_file: ca.pem}}, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 import time
 import zlib
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from aiohttp import web
 from exporter.discovery import http
 from exporter.discovery.http import FetchError, fetch
 from exporter.settings import UrlSource
-from tests.authorities import NEEDS_OPENSSL, Authority
+from tests.certificates import Pair, authority, signed
 from tests.listserver import ListServer, answer, listing
 
 HALF = b'[{"targets": ["a"'
@@ -233,36 +234,47 @@ def test_redirects_in_a_circle_end() -> None:
     assert len(server.requests) <= 11
 
 
-@NEEDS_OPENSSL
+def server_context(pair: Pair, *, clients: Pair | None = None) -> ssl.SSLContext:
+    """For a server; with `clients`, only those that this authority signed may come."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    if clients is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(clients.certificate)
+    return context
+
+
 def test_tls(tmp_path: Path) -> None:
     """A CA of our own: right with `ca_file`, refused without and by the wrong one; and the server
 
     wants to know who asks: refused without a certificate, welcome with one.
     """
-    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
-    client, key = ours.issue("client")
+    ours, theirs = authority(tmp_path, "ours"), authority(tmp_path, "theirs")
+    pair = signed(tmp_path, "server", ours, "IP:127.0.0.1")
+    client = signed(tmp_path, "client", ours)
     alone = tmp_path / "both.pem"
-    alone.write_text(client.read_text() + key.read_text())
+    alone.write_text(client.certificate.read_text() + client.key.read_text())
 
     async def test() -> None:
-        ca = str(ours.ca_file)
+        ca = str(ours.certificate)
         server = ListServer(answer(listing("a")))
-        async with server.serve(ours.server_context()):
+        async with server.serve(server_context(pair)):
             assert await fetch(UrlSource(server.url, ca_file=ca)) == listing("a").decode()
-            for wrong in (None, str(theirs.ca_file)):
+            for wrong in (None, str(theirs.certificate)):
                 with pytest.raises(FetchError, match="certificate verify failed"):
                     await fetch(UrlSource(server.url, ca_file=wrong))
             for missing in (tmp_path / "none.pem", tmp_path):
                 with pytest.raises(FetchError, match="ca_file"):
                     await fetch(UrlSource(server.url, ca_file=str(missing)))
-        async with server.serve(ours.server_context(clients=ours.ca_file)):
-            for file, key_file in ((client, str(key)), (alone, None)):
-                source = UrlSource(server.url, ca_file=ca, cert_file=str(file), key_file=key_file)
+        async with server.serve(server_context(pair, clients=ours)):
+            for file, key in ((client.certificate, str(client.key)), (alone, None)):
+                source = UrlSource(server.url, ca_file=ca, cert_file=str(file), key_file=key)
                 assert await fetch(source)
             with pytest.raises(FetchError):
                 await fetch(UrlSource(server.url, ca_file=ca))
+            without_key = UrlSource(server.url, ca_file=ca, cert_file=str(client.certificate))
             with pytest.raises(FetchError, match="cert_file"):
-                await fetch(UrlSource(server.url, ca_file=ca, cert_file=str(client)))
+                await fetch(without_key)
         async with server.serve():
             with pytest.raises(FetchError):
                 await fetch(UrlSource(server.url.replace("http:", "https:"), ca_file=ca))
@@ -270,18 +282,16 @@ def test_tls(tmp_path: Path) -> None:
     asyncio.run(test())
 
 
-@NEEDS_OPENSSL
 def test_a_certificate_for_another_host_is_refused(tmp_path: Path) -> None:
     """The CA is right, the name is not."""
-    ours = Authority(tmp_path)
-    context = ours.server_context()
-    context.load_cert_chain(*ours.issue("other", "DNS:other.example"))
+    ours = authority(tmp_path)
+    context = server_context(signed(tmp_path, "other", ours, "DNS:other.example"))
 
     async def test() -> None:
         server = ListServer()
         async with server.serve(context):
             with pytest.raises(FetchError, match="certificate"):
-                await fetch(UrlSource(server.url, ca_file=str(ours.ca_file)))
+                await fetch(UrlSource(server.url, ca_file=str(ours.certificate)))
         assert server.requests == []
 
     asyncio.run(test())

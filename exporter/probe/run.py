@@ -63,6 +63,7 @@ def apart(services: Services, views: Views, log: Log) -> Services:
     return replace(
         services,
         resolve=resolve,
+        heard=lambda target, family, response: None,
         publish=views.publish,
         withdraw=views.withdraw,
         heard=lambda target, family, response: None,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from exporter.errors import FtrError
 from exporter.server.origin import is_cross_site
+from exporter.server.replies import text
 
 Reload = Callable[[], Awaitable[str]]
 """Reloads and says in words what changed. Raises `FtrError` where nothing did."""
-
-_PLAIN = "text/plain; charset=utf-8"
 
 
 def reload_routes(reload: Reload | None) -> list[web.RouteDef]:
@@ -20,17 +19,15 @@ def reload_routes(reload: Reload | None) -> list[web.RouteDef]:
 
     async def handler(request: web.Request) -> web.Response:
         if reload is None:
-            return _text(403, "reloading by HTTP is not enabled; start with --web.enable-lifecycle")
+            return text(
+                "reloading by HTTP is not enabled; start with --web.enable-lifecycle", status=403
+            )
         if is_cross_site(request):
-            return _text(403, "another site's page cannot reload the configuration")
+            return text("another site's page cannot reload the configuration", status=403)
         try:
             changes = await reload()
         except FtrError as error:
-            return _text(500, f"failed to reload config:\n{error}")
-        return _text(200, f"reloaded: {changes}")
+            return text(f"failed to reload config:\n{error}", status=500)
+        return text(f"reloaded: {changes}", status=200)
 
     return [web.post("/-/reload", handler), web.put("/-/reload", handler)]
-
-
-def _text(status: int, text: str) -> web.Response:
-    return web.Response(text=f"{text}\n", status=status, headers={hdrs.CONTENT_TYPE: _PLAIN})

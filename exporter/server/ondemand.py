@@ -6,6 +6,8 @@ import time
 
 from aiohttp import hdrs, web
 
+from exporter.server.origin import is_cross_site
+
 PAUSE = 5.0
 """Seconds between two traces of a target that were asked for: its routers are others' machines."""
 
@@ -18,13 +20,7 @@ def refusal(request: web.Request) -> str | None:
     """
     if request.content_type != "application/json" or hdrs.CONTENT_TYPE not in request.headers:
         return "say Content-Type: application/json"
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        return None if site in ("same-origin", "none") else "this comes from another site"
-    origin = request.headers.get(hdrs.ORIGIN)
-    if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
-        return "this comes from another site"
-    return None
+    return "this comes from another site" if is_cross_site(request) else None
 
 
 class Pause:

@@ -19,6 +19,7 @@ from exporter.server.body import send
 from exporter.server.connection import Connection
 from exporter.server.negotiate import OPENMETRICS, TEXT, prefers_openmetrics
 from exporter.server.origin import is_cross_site
+from exporter.server.replies import PLAIN, header, text
 
 Probe = Callable[[str, str, float], Coroutine[Any, Any, Outcome]]
 """(host, module, seconds) to what came of it. Raises `ProbeRefused`."""
@@ -30,7 +31,6 @@ SECONDS = 10.0
 _MOST_SECONDS = 120.0
 _MARGIN_SECONDS = 0.5
 _MARGIN_SHARE = 0.1
-_PLAIN = "text/plain; charset=utf-8"
 _STATUS = {Refusal.DENIED: 403, Refusal.INVALID: 400, Refusal.BUSY: 503}
 
 
@@ -51,23 +51,23 @@ def probe_route(endpoint: ProbeEndpoint | None) -> web.RouteDef:
 
     async def handler(request: web.Request) -> web.StreamResponse:
         if endpoint is None:
-            return _text(403, "probing by HTTP is not enabled; start with --web.enable-probe")
+            return text("probing by HTTP is not enabled; start with --web.enable-probe", status=403)
         if is_cross_site(request):
-            return _text(403, "another site's page cannot start a trace")
+            return text("another site's page cannot start a trace", status=403)
         try:
             host, module = _host(request), _one(request, "module") or "default"
             seconds = time_to_answer(request.headers.get(TIMEOUT_HEADER))
             debug = _debug(request)
             outcome = await _unless_lost(request, endpoint.probe(host, module, seconds))
         except BadRequest as error:
-            return _text(400, str(error))
+            return text(str(error), status=400)
         except ProbeRefused as error:
-            return _text(_STATUS[error.refusal], str(error))
-        openmetrics = prefers_openmetrics(",".join(request.headers.getall(hdrs.ACCEPT, ())))
+            return text(str(error), status=_STATUS[error.refusal])
+        openmetrics = prefers_openmetrics(header(request, hdrs.ACCEPT))
         pieces = exposition_of(outcome.views, endpoint.series(), openmetrics and not debug)
         if debug:
-            text = explain(outcome) + "\nmetrics\n"
-            return await send(request, [text.encode("utf-8", "replace"), *pieces], _PLAIN)
+            words = explain(outcome) + "\nmetrics\n"
+            return await send(request, [words.encode("utf-8", "replace"), *pieces], PLAIN)
         return await send(request, pieces, OPENMETRICS if openmetrics else TEXT)
 
     return web.get("/probe", handler, allow_head=False)
@@ -115,9 +115,9 @@ async def _unless_lost(request: web.Request, work: Coroutine[Any, Any, T]) -> T:
     """Do it, unless the client goes away meanwhile. Raises `ConnectionResetError` then."""
     connection = request.protocol
     assert isinstance(connection, Connection)
-    task = asyncio.create_task(work)
     lost = asyncio.Event()
     connection.when_lost = lost.set
+    task = asyncio.create_task(work)
     gone = asyncio.create_task(lost.wait())
     try:
         await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -129,7 +129,3 @@ async def _unless_lost(request: web.Request, work: Coroutine[Any, Any, T]) -> T:
         task.cancel()
         gone.cancel()
         await asyncio.wait((task, gone))
-
-
-def _text(status: int, text: str) -> web.Response:
-    return web.Response(text=f"{text}\n", status=status, headers={hdrs.CONTENT_TYPE: _PLAIN})
