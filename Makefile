@@ -21,6 +21,11 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
+$(VENV)/.release: requirements-release.txt | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/release
+	$(VENV)/release/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-release.txt
+	@touch $@
+
 run: $(VENV)/.run ## Start the daemon on config.yaml, or else on config.example.yaml
 	$(BIN)/python -m exporter --config.file=$(CONFIG) $(ARGS)
 
@@ -28,6 +33,7 @@ demo: $(VENV)/.dev ## Start the daemon on a simulated internet; no packet leaves
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
 test: $(VENV)/.dev ## Run every test
+	@$(BIN)/python -m tests.wine.recipe || true
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
@@ -51,14 +57,21 @@ soak: $(VENV)/.dev ## Hold paths in a troubled world for about an hour: no false
 screenshots: $(VENV)/.dev ## Take the pictures of the documentation anew, in a real Chromium
 	$(BIN)/python -m tests.screenshots
 
+package: $(VENV)/.dev $(VENV)/.release ## Make a Debian package, an RPM and their SBOM in dist/
+	scripts/build-package
+
+audit: $(VENV)/.release ## Ask PyPI for known vulnerabilities of what is locked (needs the network)
+	$(VENV)/release/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	--no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
+	--no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 lock: $(BIN)/python ## Lock the dependencies anew (UPGRADE=1 for the newest versions)
 	$(PIP) install uv
-	$(LOCK) --output-file requirements.txt
-	$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(LOCK) pyproject.toml --output-file requirements.txt
+	$(LOCK) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --group release --output-file requirements-release.txt
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help run demo test lint format bench soak screenshots lock clean
+.PHONY: help run demo test lint format bench soak screenshots package audit lock clean

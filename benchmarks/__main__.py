@@ -21,6 +21,7 @@ Benchmark = Callable[[Size], Iterator[Table]]
 
 BENCHMARKS = {
     "latency": "from the kernel's receive stamp to the recorded hop",
+    "backends": "how long an answer waits, and processor time, by backend",
     "cpu": "processor time per probe, and of bare system calls",
     "onetrace": "wall time of one trace, and of traceroute, mtr, tracepath, scamper",
     "scrape": "time of a scrape, and how long it holds up the event loop",

@@ -28,7 +28,7 @@ from typing import Any
 
 from exporter.model import Family
 from exporter.sockets.errqueue import OPTIONS, SO_TIMESTAMPING, STAMP_WITH_ID
-from exporter.sockets.wire import UDP_BASE_PORT
+from exporter.sockets.wire_udp import UDP_BASE_PORT
 
 _BODY = bytes(56)
 _IN_FLIGHT = 100

@@ -1,13 +1,21 @@
-"""`ftr-exporter check`: every fault of every file, or what each of them will do."""
+"""`ftr-exporter check`: every fault of every file, or what each of them will do.
+
+The files that a configuration names as `target_files` are checked with it; URLs are not asked.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, TextIO
 
 from exporter.config import load_config
+from exporter.config.durations import format_duration
 from exporter.config.shown import shown
+from exporter.config.web import WebConfig, load_web_config
+from exporter.discovery.files import scan
+from exporter.discovery.sources import merge
 from exporter.errors import ConfigError
 from exporter.model import FamilyChoice, Protocol
 from exporter.settings import Config, Module, Target
@@ -18,7 +26,7 @@ _SERIES_PER_TRACE: Final = 32
 _HISTOGRAM_EXTRA: Final = 3
 
 
-def check(files: Sequence[str], out: TextIO, err: TextIO) -> int:
+def check(files: Sequence[str], out: TextIO, err: TextIO, *, web_files: Sequence[str] = ()) -> int:
     """Write faults to `err` and summaries to `out`. Returns the exit status: 1 for any fault."""
     status = 0
     for file in files:
@@ -26,12 +34,39 @@ def check(files: Sequence[str], out: TextIO, err: TextIO) -> int:
             config = load_config(file)
         except ConfigError as error:
             status = 1
-            count = len(error.faults)
-            end = f"{error.faults[0].file}: {count} fault{'s' if count != 1 else ''}"
-            _print([*map(str, error.faults), end], err)
+            _print(_told(file, map(str, error.faults)), err)
+            continue
+        sources = scan(config, {}, anew=True).values()
+        merged = merge(config.targets, sources)
+        faults = [str(fault) for source in sources for fault in source.faults]
+        if faults or merged.collisions:
+            status = 1
+            _print(_told(file, [*faults, *merged.collisions]), err)
         else:
-            _print(summary(file, config), out)
+            _print(summary(file, replace(config, targets=merged.targets), len(sources)), out)
+    return max(status, _check_web(web_files, out, err))
+
+
+def _check_web(files: Sequence[str], out: TextIO, err: TextIO) -> int:
+    status = 0
+    for file in files:
+        try:
+            web = load_web_config(file)
+        except ConfigError as error:
+            status = 1
+            _print(_told(file, map(str, error.faults)), err)
+        else:
+            _print(web_summary(file, web), out)
     return status
+
+
+def _told(file: str, faults: Iterable[str]) -> Iterator[str]:
+    """The faults, and how many they are."""
+    count = 0
+    for fault in faults:
+        count += 1
+        yield fault
+    yield f"{shown(file, 4096)}: {count} fault{'s' if count != 1 else ''}"
 
 
 def _print(lines: Iterable[str], stream: TextIO) -> None:
@@ -41,15 +76,16 @@ def _print(lines: Iterable[str], stream: TextIO) -> None:
         stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
-def summary(file: str, config: Config) -> Iterator[str]:
-    """Say in lines what a configuration will do."""
+def summary(file: str, config: Config, files: int = 0) -> Iterator[str]:
+    """Say in lines what a configuration will do; targets of `files` other files are in it."""
     targets = config.targets
     yield f"{shown(file, 4096)}: valid"
     yield f"  targets   {len(targets)}" + _breakdown(targets)
     yield "  modules   " + ", ".join(shown(name) for name, _ in config.modules)
-    more = len(config.target_files) + len(config.target_urls)
-    if more:
-        yield f"  more      {more} file patterns and URLs list targets that are not counted here"
+    if config.target_files:
+        yield f"  files     {files} list targets, which are counted here"
+    if config.target_urls:
+        yield f"  URLs      {len(config.target_urls)} list targets that are not counted here"
     rate = sum(probes_per_second(target.module) for target in targets)
     limit = config.limits.probes_per_second
     yield f"  probes    about {rate:.1f} per second{_verdict(rate, limit)}"
@@ -57,6 +93,17 @@ def summary(file: str, config: Config) -> Iterator[str]:
     series = sum(min(series_of(target.module), most) for target in targets)
     yield f"  series    about {series}"
     yield f"  (estimated for paths of {ASSUMED_HOPS} hops)"
+
+
+def web_summary(file: str, config: WebConfig) -> Iterator[str]:
+    """Say in lines what a web configuration will do."""
+    yield f"{shown(file, 4096)}: valid"
+    clients = ", with client certificates" if config.tls and config.tls.verify_mode else ""
+    yield f"  speaks    {'HTTPS' + clients if config.tls else 'plain HTTP'}"
+    yield f"  users     {len(config.users) or 'everyone'}"
+    if config.rate:
+        pause = format_duration(config.rate.interval)
+        yield f"  requests  one each {pause}, at most {config.rate.burst} at once"
 
 
 def _verdict(rate: float, limit: float) -> str:

@@ -44,6 +44,16 @@ class SendBlocked(ProbeError):
         super().__init__(ErrorReason.SEND, message)
 
 
+class AskAgain(ProbeError):
+    """A probe's answer may have come, but nothing tells which probe it answers.
+
+    The same probe, sent again, will be told apart.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(ErrorReason.SEND, "an answer could not be told from others")
+
+
 class TooBig(ProbeError):
     """The probe is larger than the first link takes whole; `mtu` is that link's, if known."""
 

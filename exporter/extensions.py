@@ -52,6 +52,20 @@ def parse_extensions(data: bytes) -> tuple[ExtensionObject, ...]:
     return tuple(objects)
 
 
+def extensions_at(data: bytes, offset: int, *, proven: bool) -> tuple[ExtensionObject, ...]:
+    """The objects of the structure at `offset`; empty where there is none, or a malformed one.
+
+    With `proven` it counts only with a right checksum: nothing else says that it is there at all.
+    """
+    structure = data[offset:] if offset + _HEADER.size + _OBJECT.size <= len(data) else b""
+    if proven and not any(structure[2:4]):
+        return ()
+    try:
+        return parse_extensions(structure)
+    except MalformedPacket:
+        return ()
+
+
 def mpls_stack(extensions: tuple[ExtensionObject, ...]) -> tuple[MplsEntry, ...]:
     """The incoming MPLS label stack (RFC 4950 section 4), outermost label first; empty if none."""
     return tuple(

@@ -29,8 +29,9 @@ class MtuProber:
 
     `name` decides the local port, so that all cycles, and those after a restart, take the same
     branch. Seconds: `timeout` bounds each wait, `interval` is that between cycles, `pause` is left
-    before a large probe is sent again, by default what the protocol needs. ICMP and UDP are
-    used as the request says; any other protocol leaves it to the kernel which of the two.
+    before a large probe is sent again, by default what the protocol needs. ICMP, and UDP to no
+    port in particular, are used as the request says. Anything else leaves it to the kernel which of
+    the two: a service answers what it likes, of whatever size.
     """
 
     def __init__(
@@ -45,11 +46,12 @@ class MtuProber:
     ) -> None:
         port = local_port(f"{name}\0mtu", 0)
         self._request = replace(request, dont_fragment=True, packet_size=None, local_port=port)
-        if request.protocol not in (Protocol.ICMP, Protocol.UDP):
-            self._request = replace(self._request, protocol=Protocol.AUTO, port=None)
+        to_service = request.protocol is Protocol.UDP and request.port is not None
+        if to_service or request.protocol not in (Protocol.ICMP, Protocol.UDP):
+            self._request = replace(self._request, protocol=Protocol.AUTO, port=None, payload=None)
         self._wiring = wiring
         self._timeout = timeout
-        self._budget = interval * _SHARE_OF_INTERVAL
+        self.set_interval(interval)
         self._pause = pause
         self._search = MtuSearch(request.family, max(1, round(_GROWTH_SECONDS / interval)))
         self._patience = _PATIENCE_SECONDS
@@ -62,6 +64,10 @@ class MtuProber:
         self._verdict: asyncio.Future[Verdict] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
+
+    def set_interval(self, interval: float) -> None:
+        """Cycles come so many seconds apart."""
+        self._budget = interval * _SHARE_OF_INTERVAL
 
     async def measure(self, ttl: int, rtt: float | None = None) -> PathMtu | None:
         """One cycle for a destination that answers at this TTL, after `rtt` seconds of late.

@@ -93,6 +93,14 @@ class TraceState:
         if self._rounds[number].waiting.pop(ttl, None) is not None:
             self._findings.count(ttl, -1)
 
+    def again(self, number: int, ttl: int) -> None:
+        """Nobody can tell whether a probe was answered: it does not count, but another one will."""
+        current = self._rounds[-1]
+        if ttl in self._rounds[number].waiting:
+            self.unsent(number, ttl)
+            if self._rounds[number] is current:
+                current.queue.append(ttl)
+
     def hurry(self, plan: Plan) -> bool:
         """Take over its spacing and linger; whether they were others before."""
         now = self._plan

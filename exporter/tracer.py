@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.errors import ErrorReason, ProbeError, SendBlocked
+from exporter.errors import AskAgain, ErrorReason, ProbeError, SendBlocked
 from exporter.model import Probe, Response
 from exporter.outcome import LocalErrors
 from exporter.pacer import Pacer
@@ -79,7 +79,7 @@ class Tracer:
             self._step()
             await self._finished
         finally:
-            self._state = None
+            self._state = self._socket = None
             self._pacer.forget(self)
             if self._timer is not None:
                 self._timer.cancel()
@@ -90,6 +90,13 @@ class Tracer:
         """Go on with the trace that runs, if one does, at the pace of this plan."""
         if self._state is not None and self._state.hurry(plan):
             self._loop.call_soon(self._step)
+
+    def cut_short(self) -> None:
+        """End the trace that runs, if one does; probes still on their way are not lost."""
+        if self._state is not None:
+            self._pacer.forget(self)
+            self._state.abort()
+            self._step()
 
     # -- what the socket says ---------------------------------------------------------------
 
@@ -108,8 +115,11 @@ class Tracer:
     def failed(self, probe: Probe, error: ProbeError) -> None:
         """See `Listener`."""
         if self._state is not None and probe.trace == self._number:
-            self._state.unsent(probe.round, probe.ttl)
-            self._count_error(error)
+            if isinstance(error, AskAgain):
+                self._state.again(probe.round, probe.ttl)
+            else:
+                self._state.unsent(probe.round, probe.ttl)
+                self._count_error(error)
             self._step()
 
     def unmatched(self) -> None:

@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, SupportsIndex
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -32,7 +32,13 @@ from exporter.sockets.errqueue import (
     parse_extended_error,
     quoted_extensions,
 )
-from exporter.sockets.wire import EchoWire, UdpWire, Wire
+from exporter.sockets.wire import EchoWire, Wire
+from exporter.sockets.wire_dns import DnsWire
+from exporter.sockets.wire_ntp import NtpWire
+from exporter.sockets.wire_quic import QuicWire
+from exporter.sockets.wire_udp import PayloadWire, UdpWire
+from tests.fuzz_icmp import PLATFORMS, controls, packets, whole_packets
+from tests.watched import Watched
 
 CHUNK = 2500
 """Inputs to draw from one seed."""
@@ -43,26 +49,20 @@ _LONGEST = 300
 _COOKIE = bytes.fromhex("c00c1e0123456789")
 
 
-class Watched(bytes):
-    """Bytes that tell when somebody reaches beyond their end, where Python would cut in silence."""
-
-    def __getitem__(self, key: SupportsIndex | slice[Any, Any, Any]) -> Any:
-        if isinstance(key, slice):
-            reach = max(key.start or 0, 0 if key.stop is None else key.stop)
-            assert reach <= len(self), f"reads up to {reach} of {len(self)} bytes"
-            return Watched(super().__getitem__(key))
-        return super().__getitem__(key)
-
-
 _WIRES: tuple[Wire, ...] = (
     *(EchoWire(family, size, _COOKIE) for family in Family for size in (None, 28, 36)),
-    *(UdpWire(family, None, _COOKIE, port) for family in Family for port in (None, 53)),
+    *(UdpWire(family, None, _COOKIE, port) for family in Family for port in (None, 9)),
+    *(wire(family, _COOKIE) for family in Family for wire in (DnsWire, NtpWire)),
+    QuicWire(Family.IPV4, None, _COOKIE),
+    PayloadWire(b"payload", 9),
 )
 _LEVELS = (
+    0xFFFF,
     SOL_SOCKET,
     *(each.level for each in OPTIONS.values()),
 )
 _NUMBERS = (
+    *(each[family].stamps.message for each in PLATFORMS for family in Family),
     SO_TIMESTAMPING,
     *(each.ttl for each in OPTIONS.values()),
     *(each.receive_errors for each in OPTIONS.values()),
@@ -153,20 +153,20 @@ def wires(parts: tuple[int, bytes, bytes, int]) -> None:
             assert found is None or -1 <= found <= 0xFFFF
 
 
+_CONTROLS = st.lists(
+    st.tuples(
+        st.sampled_from(_LEVELS) | st.integers(0, 60),
+        st.sampled_from(_NUMBERS) | st.integers(0, 60),
+        _ERRORS,
+    ),
+    max_size=4,
+)
 DECODERS: dict[str, tuple[Callable[[Any], None], st.SearchStrategy[Any]]] = {
     "extension structures": (structures, _STRUCTURES),
     "interface information": (interfaces, st.tuples(st.integers(0, 255), st.binary(max_size=80))),
-    "control messages": (
-        ancillary,
-        st.lists(
-            st.tuples(
-                st.sampled_from(_LEVELS) | st.integers(0, 60),
-                st.sampled_from(_NUMBERS) | st.integers(0, 60),
-                _ERRORS,
-            ),
-            max_size=4,
-        ),
-    ),
+    "control messages": (ancillary, _CONTROLS),
+    "control messages by platform": (controls, _CONTROLS),
+    "whole packets": (packets, whole_packets()),
     "extended errors": (extended_errors, _ERRORS),
     "quotes": (
         quotes,

@@ -19,6 +19,8 @@ from exporter.sockets.factory import open_candidate, open_probe_socket
 from exporter.sockets.table import CANDIDATES, Candidate
 from exporter.strategy import Plan, TraceState
 from exporter.tracer import ResponseCounts, Tracer
+from tests.foreign_ways import FOREIGN_WAYS
+from tests.lab.lab import Lab
 
 Result = TypeVar("Result")
 
@@ -47,6 +49,16 @@ class Backend:
         """Open this backend, whatever the factory would prefer. Raises `SocketUnavailable`."""
         return open_candidate(self.candidate, request, listener)
 
+    @property
+    def foreign(self) -> bool:
+        """Whether it plays the ways of another platform."""
+        return self.candidate in FOREIGN_WAYS
+
+    def quoted_enough(self, lab: Lab) -> None:
+        """Let the router that quotes 8 bytes quote more, where they tell this backend no TTL."""
+        if self.protocol is Protocol.QUIC:
+            lab.set_hop("edge", quote="full")
+
     def honours(self, option: str) -> bool:
         """Whether it can do what the configuration calls by this name."""
         return not self.candidate.obstacles(frozenset({option}))
@@ -54,24 +66,31 @@ class Backend:
 
 BACKENDS = [
     Backend(candidate, family)
-    for candidate, family in product(CANDIDATES, Family)
+    for candidate, family in product((*CANDIDATES, *FOREIGN_WAYS), Family)
     if candidate.serves(candidate.protocol, family, sys.platform)
 ]
 
 
-def backends_that_honour(*options: str) -> pytest.MarkDecorator:
-    """Run a test with every backend that can do all this."""
+def backends_where(condition: Callable[[Backend], bool]) -> pytest.MarkDecorator:
+    """Run a test with every backend of which this holds."""
     return pytest.mark.parametrize(
         "backend",
         [
             pytest.param(backend, id=f"{backend.candidate.backend}-{backend.family}")
             for backend in BACKENDS
-            if all(backend.honours(option) for option in options)
+            if condition(backend)
         ],
     )
 
 
+def backends_that_honour(*options: str) -> pytest.MarkDecorator:
+    """Run a test with every backend that can do all this."""
+    return backends_where(lambda backend: all(backend.honours(option) for option in options))
+
+
 each_backend = backends_that_honour()
+each_connecting = backends_where(lambda backend: backend.protocol is Protocol.TCP)
+each_connectionless = backends_where(lambda backend: backend.protocol is not Protocol.TCP)
 
 
 def preferred(protocol: Protocol, family: Family) -> Backend:

@@ -12,7 +12,7 @@ from exporter.errors import ProbeError
 from exporter.model import Family, Probe, Protocol, Response
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.linux_datagram import Flavour, LinuxDatagramSocket
-from exporter.sockets.wire import UdpWire
+from exporter.sockets.wire_udp import UdpWire
 from tests.probing import Recorder, run
 from tests.test_errqueue import IPV4_EXPIRED
 
@@ -24,7 +24,7 @@ class ScriptedSocket(socket.socket):
     """A socket whose sends go nowhere and whose queues hold what the test put in."""
 
     def __init__(self) -> None:
-        super().__init__(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        super().__init__(socket.AF_INET, socket.SOCK_DGRAM)
         self.sent: list[tuple[bytes, tuple[str, int]]] = []
         self.send_errors: deque[int] = deque()
         self.errors: deque[Item | OSError] = deque()
@@ -40,7 +40,7 @@ class ScriptedSocket(socket.socket):
 
     def recvmsg(self, size: int, control: int = 0, flags: int = 0) -> Item:
         """The next item of the queue asked for."""
-        queue = self.errors if flags & socket.MSG_ERRQUEUE else self.answers
+        queue = self.errors if flags else self.answers
         if not queue:
             raise BlockingIOError
         item = queue.popleft()

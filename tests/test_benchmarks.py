@@ -49,6 +49,18 @@ def figure(table: Table, what: str, column: str) -> float:
 
 
 @in_lab
+def test_every_backend_is_measured() -> None:
+    """Each row of this platform that opens, in both families: answers came and were timed."""
+    (table,) = tables("backends").values()
+    measured = {row.what for row in table.rows if row.figures}
+    assert measured >= {"`linux-icmp`, ipv4", "`raw-icmp`, ipv6", "`linux-udp`, ipv4"}
+    for what in measured:
+        assert figure(table, what, "answers") >= 100
+        assert 0 < figure(table, what, "answer waited, p50") <= figure(table, what, "p99")
+        assert figure(table, what, "processor time / probe") > 0
+
+
+@in_lab
 def test_latency_is_measured_in_two_ways_that_agree() -> None:
     """The histogram counted what was noted one by one, and what came around that window."""
     found = tables("latency")

@@ -6,10 +6,9 @@ import random
 
 import pytest
 
-from exporter.branches import flows_needed, flows_wanted
+from exporter.branches import flows_needed
 from exporter.flowset import FlowSet, Wiring, local_port
-from exporter.model import Family, Protocol, Trace
-from exporter.outcome import Subject, conclude
+from exporter.model import Family, Protocol
 from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket
@@ -17,6 +16,7 @@ from exporter.strategy import Plan
 from exporter.tracer import ResponseCounts
 from tests.conftest import LabFactory
 from tests.probing import run
+from tests.soak.branches import runs_that_found, trace_all_branches
 
 
 def test_flows_needed_are_those_of_the_multipath_detection_algorithm() -> None:
@@ -72,23 +72,6 @@ def test_two_targets_never_share_an_echo_id_or_port(
     run(test())
 
 
-async def trace_all_branches(address: str, family: Family, protocol: Protocol, name: str) -> Trace:
-    """Trace with as many flows as the rule asks for."""
-    wiring = Wiring(open_probe_socket, Pacer(20_000), ResponseCounts(), lambda response: None)
-    flows = FlowSet(name, SocketRequest(address, family, protocol), wiring)
-    states, errors = await flows.trace(Plan(rounds=1))
-    try:
-        while True:
-            subject = Subject(address, address, family, protocol)
-            trace = conclude(subject, states, errors, 0.0, 0.0)
-            if (wanted := flows_wanted(trace, 128)) <= len(states):
-                return trace
-            more, errors = await flows.trace(Plan(rounds=1), wanted, first=len(states))
-            states += more
-    finally:
-        flows.close()
-
-
 @pytest.mark.parametrize("family", list(Family))
 @pytest.mark.parametrize(
     ("host", "width"), [("1", 1), ("2", 2), ("4", 4), ("16", 16)], ids=["1", "2", "4", "16"]
@@ -117,3 +100,10 @@ def test_a_flow_keeps_its_branch(lab_factory: LabFactory) -> None:
         return states[0].hops()[1].addresses
 
     assert len({run(once()) for _ in range(10)}) == 1
+
+
+@pytest.mark.parametrize("protocol", [Protocol.ICMP, Protocol.UDP])
+def test_branches_are_found_in_run_after_run(lab_factory: LabFactory, protocol: Protocol) -> None:
+    """100 runs, each by other flows: the promise is 99 of 100, and 95 is held."""
+    lab_factory("diamonds")
+    assert runs_that_found("192.0.2.4", protocol, [1, 4, 1, 1], 100) >= 95

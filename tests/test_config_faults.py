@@ -96,6 +96,7 @@ def test_every_fault_is_told_at_once_with_its_place() -> None:
         ("dscp", ["-1", "64"]),
         ("confirm", ["0", "101"]),
         ("packet_size", ["27", "9001"]),
+        ("payload", ["00", "12", '""', "0", "abc", "xy", '"0d 0a"', '" 0d"', "a" * 2906]),
         ("interval", ["0", "99ms", "25h", ".nan", ".inf", "yes", "[1]", "60:30", '"30"']),
         ("timeout", ["0s", "9ms", "61s", "-1"]),
         ("protocol", ["ICMP", "sctp", "6", "[icmp]"]),

@@ -31,6 +31,15 @@ def test_label_values_are_text() -> None:
     assert "control" in (refusal(values.parse_label_value, "a\nb") or "")
 
 
+def test_payloads_are_bytes_in_hexadecimal_digits() -> None:
+    """Digits of both cases became bytes, up to what fits a packet; the rest was refused."""
+    assert values.parse_payload("0d0aFFff") == b"\r\n\xff\xff"
+    assert len(values.parse_payload("00" * values.LONGEST_PAYLOAD)) == values.LONGEST_PAYLOAD
+    assert "at most" in (refusal(values.parse_payload, "00" * 1453) or "")
+    for value in ("0", "0x00", "0d 0a", "gg", "", 12, None):
+        assert refusal(values.parse_payload, value) is not None
+
+
 def test_names_have_a_length() -> None:
     """A target had a name, then one of 256 characters; the second was refused."""
     assert values.parse_name("a b/c") == "a b/c"

@@ -70,11 +70,13 @@ def assert_hops_agree(scrape: Scrape, truth: Truth, target: str, ttls: range) ->
             summed = scrape.all("ftr_hop_reply_seconds_total", target=target, hop=hop)
             mean = sum(summed.values()) / (sent - lost)
             assert mean > sum(each.rtt for each in answers) / len(answers) - 0.0001
-            assert mean < sum(each.rtt_bound for each in answers) / len(answers) + 0.001
+            # The kernel stamps no refusal: its RTT ends when the daemon wakes up.
+            late = 0.1 if answers[0].kind == "refused" else 0.001
+            assert mean < sum(each.rtt_bound for each in answers) / len(answers) + late
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-@pytest.mark.parametrize("protocol", ["icmp", "udp"])
+@pytest.mark.parametrize("protocol", ["icmp", "udp", "tcp"])
 def test_daemon_agrees_with_the_truth(lab_factory: LabFactory, protocol: str, family: str) -> None:
     """Two cycles over six troubled paths: counters, addresses, RTTs, labels, states are right."""
     lab = lab_factory("troubled")
@@ -89,7 +91,11 @@ def test_daemon_agrees_with_the_truth(lab_factory: LabFactory, protocol: str, fa
         assert daemon.stop() < 5
     truth = _of_whole_cycles(lab.truth(), scrape)
 
-    reached = {name: scrape.value("ftr_target_reached", target=name) for name in TARGETS}
+    shown = {"protocol": protocol, "backend": f"linux-{protocol}"}
+    assert [scrape.value("ftr_target_info", target=name, **shown) for name in TARGETS] == [1] * 6
+    reached = {
+        name: scrape.value("ftr_target_reached", target=name, protocol=protocol) for name in TARGETS
+    }
     assert reached == dict.fromkeys(TARGETS[:4], 1) | {"fenced": 0, "dark": 0}
     hops = {name: scrape.value("ftr_path_hops", target=name) for name in TARGETS}
     assert hops == {"plain": 7, "balanced": 6, "lossy": 5, "limited": 5, "fenced": 4, "dark": 3}

@@ -69,8 +69,12 @@ def test_auto_prefers_icmp_to_udp() -> None:
     """The order of the table is the order of choice, and a protocol narrows it down."""
     assert [c.backend for c in candidates(Protocol.AUTO, platform="linux")] == [
         "linux-icmp",
+        "raw-icmp",
         "linux-udp",
     ]
+    macos = candidates(Protocol.ICMP, platform="darwin")
+    assert [c.backend for c in macos] == ["macos-icmp", "raw-icmp"]
+    assert [c.backend for c in candidates(Protocol.ICMP, platform="freebsd14")] == ["raw-icmp"]
     assert [c.backend for c in candidates(Protocol.UDP, platform="linux")] == ["linux-udp"]
     assert candidates(Protocol.QUIC, platform="plan9") == ()
 
@@ -78,7 +82,8 @@ def test_auto_prefers_icmp_to_udp() -> None:
 @pytest.mark.usefixtures("pigeons")
 def test_backend_is_its_file_and_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """One row more, and the new protocol opens, is surveyed, and is one of `auto`'s choices."""
-    rows(monkeypatch, *CANDIDATES, row("open_pigeon"))
+    others = [each for each in CANDIDATES if each.protocol is not Protocol.TCP]
+    rows(monkeypatch, *others, row("open_pigeon"))
     request = SocketRequest("127.0.0.1", Family.IPV4, Protocol.TCP)
     assert open_probe_socket(request, Recorder()).backend == "pigeon"
     assert candidates(Protocol.AUTO)[-1].backend == "pigeon"
@@ -128,8 +133,9 @@ def test_all_refused_names_each_with_its_reason_and_remedy(monkeypatch: pytest.M
     assert caught.value.remedy == "rest the pigeon"
 
 
-def test_protocol_that_nobody_serves_is_refused_in_words() -> None:
+def test_protocol_that_nobody_serves_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """No candidate at all is a reason of its own."""
+    rows(monkeypatch)
     request = SocketRequest("127.0.0.1", Family.IPV4, Protocol.QUIC)
     with pytest.raises(SocketUnavailable, match=f"protocol quic on {sys.platform}") as caught:
         open_probe_socket(request, Recorder())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporter.interfaces import InterfaceInfo, InterfaceRole, interface_info, other_objects
 from exporter.model import ExtensionObject
-from tests.fuzz import Watched
+from tests.watched import Watched
 
 EVERYTHING = ExtensionObject(
     2, 0x0F, bytes.fromhex("00000005 00010000 c6336401 0c 67652d302f302f31 000000 000005dc")

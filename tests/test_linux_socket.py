@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import subprocess
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,10 @@ from exporter.errors import ErrorReason, SendBlocked
 from exporter.model import Family, Probe, Protocol
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.errqueue import Origin, QueuedError
-from exporter.sockets.factory import open_probe_socket
-from exporter.sockets.linux_socket import is_own_address, local_error, open_socket, send_error
+from exporter.sockets.linux_socket import local_error, open_socket
+from exporter.sockets.local_errors import is_own_address, send_error
 from tests.conftest import LabFactory
-from tests.probing import WEB, Recorder, run
+from tests.probing import WEB, Backend, Recorder, each_backend, run
 
 LOOPBACK = {Family.IPV4: "127.0.0.1", Family.IPV6: "::1"}
 NEIGHBOURS = {
@@ -26,18 +25,16 @@ NEIGHBOURS = {
 each_family = pytest.mark.parametrize("family", list(Family))
 
 
-@pytest.mark.parametrize(
-    ("protocol", "family"), list(product((Protocol.ICMP, Protocol.UDP), Family))
-)
+@each_backend
 def test_next_hop_that_does_not_answer_is_a_local_failure(
-    lab_factory: LabFactory, protocol: Protocol, family: Family
+    lab_factory: LabFactory, backend: Backend
 ) -> None:
     """The kernel takes the probes, finds no neighbour on the link, and drops them: this host says
 
     so itself, and that is no answer of a router and no loss.
     """
     lab = lab_factory("small")
-    settings = NEIGHBOURS[family] / "lab0"
+    settings = NEIGHBOURS[backend.family] / "lab0"
     try:
         (settings / "mcast_solicit").write_text("1")
         (settings / "retrans_time_ms").write_text("20")
@@ -47,7 +44,7 @@ def test_next_hop_that_does_not_answer_is_a_local_failure(
 
     async def test() -> None:
         recorder = Recorder()
-        socket = open_probe_socket(SocketRequest(WEB[family], family, protocol), recorder)
+        socket = backend.open(backend.request(WEB[backend.family]), recorder)
         for ttl in (1, 2, 3):
             socket.send(Probe(1, 0, ttl))
         await recorder.until(lambda: len(recorder.failures) == 3)
@@ -91,6 +88,7 @@ def test_own_address_is_known(family: Family) -> None:
         (errno.ENOMEM, ErrorReason.SEND),
         (errno.ENETUNREACH, ErrorReason.UNREACHABLE_NETWORK),
         (errno.EHOSTUNREACH, ErrorReason.UNREACHABLE_NETWORK),
+        (errno.EHOSTDOWN, ErrorReason.UNREACHABLE_NETWORK),
         (errno.ENETDOWN, ErrorReason.UNREACHABLE_NETWORK),
         (errno.EADDRNOTAVAIL, ErrorReason.UNREACHABLE_NETWORK),
         (errno.EPERM, ErrorReason.PERMISSION),

@@ -181,7 +181,8 @@ def test_socket_tells_who_cannot_forward_and_what_would_fit(
         socket.send(Probe(1, 0, 4, size=1500))
         with pytest.raises(TooBig, match="too long") as caught:
             socket.send(Probe(1, 1, 4, size=1501))
-        assert (caught.value.mtu, caught.value.reason) == (1500, ErrorReason.SEND)
+        assert caught.value.mtu == (None if backend.foreign else 1500)
+        assert caught.value.reason is ErrorReason.SEND
         socket.send(Probe(1, 2, 4))
         stopped, answered = await recorder.until_responses(2)
         socket.close()

@@ -180,7 +180,8 @@ def test_strangers_are_counted() -> None:
     ("protocol", "used", "port"),
     [
         (Protocol.ICMP, Protocol.ICMP, 443),
-        (Protocol.UDP, Protocol.UDP, 443),
+        (Protocol.UDP, Protocol.AUTO, None),
+        (Protocol.QUIC, Protocol.AUTO, None),
         (Protocol.TCP, Protocol.AUTO, None),
         (Protocol.AUTO, Protocol.AUTO, None),
     ],

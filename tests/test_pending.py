@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model import Probe
-from exporter.sockets.linux_datagram import round_trip
 from exporter.sockets.pending import Pending, Sent
+from exporter.sockets.roundtrip import round_trip
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND

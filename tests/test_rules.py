@@ -1,19 +1,14 @@
-"""Rules, alerts and runbooks: what promtool says of them, and what fires over the daemon itself.
+"""Rules, alerts and runbooks: what promtool says of them, and the conventions they follow.
 
-Over the daemon a minute of the rules takes a second, so that nobody waits for half an hour.
+Their unit tests on recorded series are in `test_rules_recorded.py`, those over the daemon in
+`test_rules_live.py`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
-import time
-import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +17,6 @@ import yaml
 
 from exporter.metrics.families import PATH_FAMILIES
 from exporter.metrics.own_families import OWN_FAMILIES
-from tests.conftest import LabFactory
-from tests.daemon import running
-from tests.lab.lab import Lab
-from tests.test_prometheus import WEB, query, until
 
 ROOT = Path(__file__).parent.parent
 RULES, ALERTS = ROOT / "prometheus" / "rules.yml", ROOT / "prometheus" / "alerts.yml"
@@ -96,7 +87,8 @@ def test_alert_follows_the_conventions(alert: Rule) -> None:
     assert name.startswith("Ftr")
     assert list(alert["labels"]) == ["severity"]
     assert severity in {"critical", "warning", "info"}
-    assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
+    links = {"runbook_url"} if name == "FtrExporterDown" else {"runbook_url", "exporter_url"}
+    assert set(alert["annotations"]) == {"summary", "description"} | links
     url = alert["annotations"]["runbook_url"]
     page = (ROOT / url).read_text()
     assert url == f"docs/runbooks/{name}.md"
@@ -149,114 +141,3 @@ def runbook_queries() -> list[str]:
         for block in re.findall(r"```promql\n(.*?)```", page.read_text(), re.DOTALL)
     )
     return [line for block in blocks for line in block.splitlines()]
-
-
-def in_seconds(text: str) -> str:
-    """The durations in a text, a second for each minute."""
-    minutes = {"m": 1, "h": 60, "d": 1440}
-    return re.sub(r"(\d+)([mhd])", lambda m: f"{int(m[1]) * minutes[m[2]]}s", text)
-
-
-def hasten(source: Path, target: Path) -> None:
-    """Copy rules so that a minute takes a second."""
-    rules = yaml.safe_load(source.read_text())
-    for group in rules["groups"]:
-        for holder in (group, *group["rules"]):
-            for key in holder.keys() & {"interval", "for", "keep_firing_for"}:
-                holder[key] = in_seconds(holder[key])
-        for rule in group["rules"]:
-            quick = re.sub(r"\[[^\]]+\]|offset \w+", lambda m: in_seconds(m[0]), rule["expr"])
-            rule["expr"] = quick.replace("15 * 60", "15")
-    target.write_text(yaml.safe_dump(rules, sort_keys=False))
-
-
-@contextmanager
-def watching(lab: Lab, address: str) -> Iterator[None]:
-    """Prometheus with these rules in a hurry, over a daemon at `address`."""
-    for source in (RULES, ALERTS):
-        hasten(source, lab.shared / source.name)
-    config = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(lab.shared / source.name) for source in (RULES, ALERTS)],
-        "scrape_configs": [{"job_name": "ftr", "static_configs": [{"targets": [address]}]}],
-    }
-    path = lab.shared / "prometheus.yml"
-    path.write_text(yaml.safe_dump(config))
-    process = lab.popen(
-        [
-            *("prometheus", f"--config.file={path}", "--web.listen-address=127.0.0.1:9090"),
-            f"--storage.tsdb.path={lab.shared / 'tsdb'}",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def ask(path: str, **parameters: str) -> Any:
-    """The data of an answer of Prometheus' API; any error of the query raises."""
-    url = f"{WEB}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        found = json.load(answer)
-    assert found["status"] == "success"
-    assert not found.get("warnings")
-    return found["data"]
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, ask("alerts")
-        time.sleep(0.2)
-
-
-def all_rules_are_well() -> bool:
-    """Whether every rule has been evaluated; fails where one could not be."""
-    rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
-    assert not [(rule["name"], rule["lastError"]) for rule in rules if rule.get("lastError")]
-    return len(rules) == len(rules_of(RULES, ALERTS)) and {r["health"] for r in rules} == {"ok"}
-
-
-@needs_prometheus
-def test_alerts_over_the_daemon(lab_factory: LabFactory) -> None:
-    """Nothing fires in quiet; a silent target is told, then a changed route, and nothing else."""
-    lab = lab_factory("small")
-    config = """
-        defaults: {interval: 1s, timeout: 500ms, probes: 2}
-        enrichment: {rdns: false, asn: {source: none}}
-        targets: [{name: web, host: 192.0.2.1}, {name: mail, host: 192.0.2.2}]
-    """
-    silent = 'ALERTS{alertname="FtrTargetUnreachable", target="web", alertstate="%s"}'
-    with running(lab, config) as daemon, watching(lab, daemon.address):
-        until("ftr_target_reached == 1", 2)
-        wait_for(all_rules_are_well)
-        queries = [*readme_queries(), *runbook_queries()]
-        assert len(queries) > 40
-        for expression in queries:
-            ask("query", query=expression)
-        # Prometheus knows its targets after five seconds: until then none seems to be there.
-        until("count_over_time(up[30s]) > 24 and min_over_time(up[30s]) == 1", 1)
-        assert query("count_over_time(ALERTS[20s])") == []
-
-        lab.set_target("web", icmp="silent")
-        until(silent % "pending", 1)
-        until(silent % "firing", 1)
-        told = [alert for alert in ask("alerts")["alerts"] if alert["state"] == "firing"]
-        assert [alert["labels"]["target"] for alert in told] == ["web"]
-        assert "hop 3: 192.0.2.254" in told[0]["annotations"]["description"]
-
-        lab.set_target("web", icmp="reply")
-        until('ALERTS{target="web", alertstate="firing"}', 0)
-        lab.set_target("mail", path=["gw", "a", "edge"])
-        until('ALERTS{alertname="FtrRouteChanged", target="mail", alertstate="firing"}', 1)
-        assert (
-            query('count_over_time(ALERTS{target="mail", alertname!="FtrRouteChanged"}[1m])') == []
-        )
-        assert (
-            query('count_over_time(ALERTS{target="web", alertname=~"Ftr(Route|Path).*"}[1m])') == []
-        )

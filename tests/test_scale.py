@@ -24,7 +24,9 @@ from tests.probing import WEB, run
 COUNT = 300
 
 
-@pytest.mark.parametrize(("protocol", "family"), [("icmp", "ipv4"), ("udp", "ipv6")])
+@pytest.mark.parametrize(
+    ("protocol", "family"), [("icmp", "ipv4"), ("udp", "ipv6"), ("tcp", "ipv4")]
+)
 def test_lossless_world_has_no_loss(lab_factory: LabFactory, protocol: str, family: str) -> None:
     """Two cycles over 300 paths of 8 to 20 hops: not one probe counts as lost, late or skipped,
     every path has its true length, and every probe that arrived was counted."""
@@ -49,7 +51,7 @@ def test_lossless_world_has_no_loss(lab_factory: LabFactory, protocol: str, fami
     assert lab.truth().lost == 0
 
 
-@pytest.mark.parametrize(("protocol", "family"), list(product(["icmp", "udp"], Family)))
+@pytest.mark.parametrize(("protocol", "family"), list(product(["icmp", "udp", "tcp"], Family)))
 def test_rtts_stay_right_while_the_loop_is_busy(
     lab_factory: LabFactory, protocol: str, family: Family
 ) -> None:

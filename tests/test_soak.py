@@ -7,9 +7,13 @@ import pytest
 from tests.conftest import LabFactory
 from tests.lab.truth import Record, Truth
 from tests.soak.judge import Event, Judgement, TrueChange, judge
+from tests.soak.loss import lossy_world, told_loss
 from tests.soak.run import Size, changing, steady
+from tests.soak.world import subjects
 
-SMALL = Size(("icmp", "udp"), targets=6, cycles=12, changes=12, interval=2.0, warm_up=8, apart=8)
+SMALL = Size(
+    ("icmp", "udp", "tcp"), targets=4, cycles=12, changes=12, interval=2.0, warm_up=8, apart=8
+)
 HOST = "192.0.2.1"
 
 
@@ -27,6 +31,17 @@ def test_changes_are_reported_once(lab_factory: LabFactory) -> None:
     assert len(found.found) + len(found.hidden) == 12
     assert len(found.found) >= 9
     assert max(seconds for _, seconds in found.found) < 20
+
+
+def test_loss_is_told_as_it_is(lab_factory: LabFactory) -> None:
+    """A tenth is lost behind hop 3, hops 2 and 5 limit their answers: 18 targets say so.
+
+    One ratio of a hundred may be outside of its 99 % interval, by chance.
+    """
+    found = subjects(("icmp", "udp", "tcp"), 6)
+    tally = told_loss(lab_factory(lossy_world(found)), found)
+    assert tally.looked_at >= 18 * 10
+    assert tally.outside.total() <= 0.03 * tally.looked_at, tally.outside
 
 
 def truth(*answers: tuple[float, int, str]) -> Truth:
@@ -83,4 +98,4 @@ def test_the_judge_can_tell(
     assert getattr(judgement, field)
     if field == "found":
         assert judgement.found == [(CHANGE, 2.0)]
-        assert not (judgement.repeated or judgement.missed or judgement.invented)
+        assert [judgement.repeated, judgement.missed, judgement.invented] == [[], [], []]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_request_options_are_honoured(lab_factory: LabFactory, backend: Backend)
 
     async def test() -> None:
         recorder = Recorder()
-        wanted = {"source": source, "interface": "lab0", "dscp": 46, "packet_size": 600}
+        wanted = {"source": source, "interface": "lab0", "dscp": 46, "packet_size": 1300}
         honoured = {option: wanted[option] for option in wanted if backend.honours(option)}
         for option in wanted.keys() - honoured.keys():
             with pytest.raises(SocketUnavailable, match=f"cannot honour {option}"):
@@ -97,7 +98,7 @@ def test_request_options_are_honoured(lab_factory: LabFactory, backend: Backend)
 
     run(test())
     if backend.honours("packet_size"):
-        assert [record.size for record in lab.truth()] == [600]
+        assert [record.size for record in lab.truth()] == [1300]
 
 
 @each_backend
@@ -131,23 +132,56 @@ def test_no_descriptor_is_left(lab_factory: LabFactory, backend: Backend) -> Non
     run(test())
 
 
-def test_forbidden_ping_socket_falls_back_to_udp(lab_factory: LabFactory) -> None:
-    """`auto` takes UDP where the kernel refuses ping sockets, and the survey says why."""
+def test_forbidden_ping_socket_falls_back_to_raw_icmp(lab_factory: LabFactory) -> None:
+    """The kernel refuses ping sockets to everybody, but this process has CAP_NET_RAW."""
     lab_factory("small", ping_sockets=False)
 
     async def test() -> None:
         socket = open_probe_socket(SocketRequest(WEB[Family.IPV4], Family.IPV4), Recorder())
         socket.close()
-        assert socket.backend == "linux-udp"
-        request = SocketRequest(WEB[Family.IPV4], Family.IPV4, Protocol.ICMP)
-        with pytest.raises(SocketUnavailable) as caught:
-            open_probe_socket(request, Recorder())
-        assert caught.value.reason is ErrorReason.PERMISSION
-        assert "ping_group_range" in caught.value.remedy
+        assert socket.backend == "raw-icmp"
         refused = {verdict.backend for verdict in survey() if verdict.refused}
         assert refused == {"linux-icmp"}
 
     run(test())
+
+
+UNPRIVILEGED = """
+import asyncio
+from exporter.errors import SocketUnavailable
+from exporter.model import Family, Protocol
+from exporter.sockets.base import SocketRequest
+from exporter.sockets.factory import open_probe_socket, survey
+from tests.probing import WEB, Recorder
+
+async def test():
+    for family in Family:
+        socket = open_probe_socket(SocketRequest(WEB[family], family), Recorder())
+        print(socket.backend)
+        try:
+            open_probe_socket(SocketRequest(WEB[family], family, Protocol.ICMP), Recorder())
+        except SocketUnavailable as error:
+            print(error.reason, error, error.remedy, sep="|")
+    print(*sorted({verdict.backend for verdict in survey() if verdict.refused}))
+
+asyncio.run(test())
+"""
+
+
+def test_without_privilege_and_ping_sockets_udp_is_left(lab_factory: LabFactory) -> None:
+    """A process without any capability: `auto` takes UDP; ICMP is refused in words, with a remedy
+
+    for each of its two ways.
+    """
+    done = lab_factory("small", ping_sockets=False).run([sys.executable, "-c", UNPRIVILEGED])
+    lines = done.stdout.splitlines()
+    assert [lines[0], lines[2], lines[4]] == ["linux-udp", "linux-udp", "linux-icmp raw-icmp"]
+    for refusal in (lines[1], lines[3]):
+        reason, words, remedy = refusal.split("|")
+        assert reason == ErrorReason.PERMISSION
+        assert "linux-icmp: the kernel refuses ping sockets" in words
+        assert "raw-icmp: the kernel refuses raw sockets" in words
+        assert remedy.index("ping_group_range") < remedy.index("CAP_NET_RAW")
 
 
 def test_permitted_ping_socket_is_first_choice(lab_factory: LabFactory) -> None:

@@ -23,6 +23,8 @@ from tests.probing import (
     Backend,
     Recorder,
     each_backend,
+    each_connecting,
+    each_connectionless,
     preferred,
     run,
 )
@@ -95,7 +97,7 @@ def quoted(lab: Lab, backend: Backend, rewrite: Rewrite) -> tuple[list[Response]
     return run(test())
 
 
-@each_backend
+@each_connectionless
 def test_other_destination_is_told(lab_factory: LabFactory, backend: Backend) -> None:
     """The kernel delivers by our own port or id, so we see where the probe went instead."""
     (response,), strangers = quoted(lab_factory("small"), backend, address(backend.family))
@@ -119,7 +121,7 @@ def test_other_destination_port_is_told(lab_factory: LabFactory, family: Family)
     assert (response.translated, strangers) == (True, 0)
 
 
-@each_backend
+@each_connectionless
 def test_other_source_address_cannot_be_seen(lab_factory: LabFactory, backend: Backend) -> None:
     """The kernel hands over no quoted IP header; the answer counts as any other."""
     rewrite = address(backend.family, source=True)
@@ -127,15 +129,23 @@ def test_other_source_address_cannot_be_seen(lab_factory: LabFactory, backend: B
     assert not response.translated
 
 
-@each_backend
+@each_connectionless
 def test_other_source_port_or_id_never_arrives(lab_factory: LabFactory, backend: Backend) -> None:
     """That is how the kernel finds the socket: not even an unmatched answer comes of it."""
-    offset = 0 if backend.protocol is Protocol.UDP else 4
+    offset = 4 if backend.protocol is Protocol.ICMP else 0
     assert quoted(lab_factory("small"), backend, behind(offset)) == ([], 0)
 
 
-@each_backend
+@each_connectionless
 def test_short_quote_to_elsewhere_is_nobodys(lab_factory: LabFactory, backend: Backend) -> None:
     """Eight bytes do not hold the cookie: it may be forged, and counts as unmatched."""
     rewrite = address(backend.family, length=8)
     assert quoted(lab_factory("small"), backend, rewrite) == ([], 1)
+
+
+@each_connecting
+def test_tcp_hears_of_nothing_rewritten(lab_factory: LabFactory, backend: Backend) -> None:
+    """The kernel wants addresses, ports and sequence number of the SYN: else the hop is silent."""
+    lab, family = lab_factory("small"), backend.family
+    for rewrite in (address(family), address(family, source=True), *map(behind, (0, 2, 4))):
+        assert quoted(lab, backend, rewrite) == ([], 0)

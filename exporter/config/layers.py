@@ -11,16 +11,15 @@ from exporter.config.durations import format_duration
 from exporter.config.faults import key_of
 from exporter.config.node import Path
 from exporter.config.schema import ModuleFields
+from exporter.config.shown import shown
 from exporter.model import Family, FamilyChoice, Protocol
 from exporter.settings import Module
-from exporter.sockets.table import candidates
+from exporter.sockets.table import PLATFORM, candidates
+from exporter.sockets.udp_services import size_fault
 
 FIELD_NAMES: Final = tuple(field.name for field in fields(Module))
 _FIELD_SET: Final = frozenset(FIELD_NAMES)
 _WEB_PORT: Final = 443
-_QUIC_DATAGRAM: Final = 1200
-_UDP_HEADER: Final = 8
-_IP_HEADER: Final = {Family.IPV4: 20, Family.IPV6: 40}
 _OPTIONS: Final = ("packet_size", "dscp", "source", "interface", "mtu")
 _SINGLE: Final = {FamilyChoice.IPV4: Family.IPV4, FamilyChoice.IPV6: Family.IPV6}
 
@@ -95,15 +94,18 @@ def _times(module: Module) -> Iterator[Conflict]:
 
 
 def _sizes(module: Module) -> Iterator[Conflict]:
-    size = module.packet_size
-    if size is None:
-        return
     wants_ipv6 = module.family in (FamilyChoice.IPV6, FamilyChoice.BOTH)
-    payload = _QUIC_DATAGRAM if module.protocol is Protocol.QUIC else 0
-    needed = _IP_HEADER[Family.IPV6 if wants_ipv6 else Family.IPV4] + _UDP_HEADER + payload
-    if size < needed:
-        message = f"a packet of this protocol and family has at least {needed} bytes"
-        yield Conflict(("packet_size", "protocol", "family"), message)
+    family = Family.IPV6 if wants_ipv6 else Family.IPV4
+    size, port, payload = module.packet_size, module.port, module.payload
+    fault = size_fault(module.protocol, family, size, port, payload)
+    if fault is not None:
+        yield Conflict(("packet_size", "protocol", "family"), fault)
+
+
+def _payloads(module: Module) -> Iterator[Conflict]:
+    if module.payload is not None and (module.protocol is not Protocol.UDP or module.port is None):
+        names = ("payload", "protocol", "port")
+        yield Conflict(names, "a payload is for protocol udp and a port of its own")
 
 
 def _sources(module: Module) -> Iterator[Conflict]:
@@ -117,8 +119,10 @@ def _sources(module: Module) -> Iterator[Conflict]:
 
 
 def _backends(module: Module) -> Iterator[Conflict]:
-    """Options that no backend for this protocol can honour on this platform."""
+    """A protocol that no backend speaks on this platform, options that none of them can honour."""
     able = candidates(module.protocol)
+    if not able:
+        yield Conflict(("protocol",), f"nothing here probes by {module.protocol} on {PLATFORM}")
     for name in _OPTIONS:
         options = frozenset((name,)) if getattr(module, name) else frozenset[str]()
         obstacles = [each.obstacles(options) for each in able]
@@ -130,6 +134,7 @@ _CHECKS: Final[tuple[Callable[[Module], Iterator[Conflict]], ...]] = (
     _hops,
     _times,
     _sizes,
+    _payloads,
     _sources,
     _backends,
 )
@@ -161,4 +166,6 @@ def _origin(path: Path | None) -> str:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, bytes):
+        return shown(value.hex())
     return format_duration(value) if isinstance(value, float) else str(value)

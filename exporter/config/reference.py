@@ -22,6 +22,9 @@ _SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("Module fields", "", schema.ModuleFields),
     ("`targets[]`", "Beside these, every module field.", schema.TargetFields),
     ("`target_urls[]`", "", schema.UrlFields),
+    ("`target_urls[].basic_auth`", "", schema.BasicAuthFields),
+    ("`target_urls[].authorization`", "", schema.AuthorizationFields),
+    ("`target_urls[].tls`", "", schema.TlsFields),
     ("`resolver`", "", schema.ResolverFields),
     ("`enrichment`", "", schema.EnrichmentFields),
     ("`enrichment.asn`", "", schema.AsnFields),
@@ -32,10 +35,11 @@ _SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
 
 def tables() -> str:
     """Return every key with its type, default, what it allows, and its meaning, as Markdown."""
-    return "\n".join(_section(*section) for section in _SECTIONS)
+    return "\n".join(section(*each) for each in _SECTIONS)
 
 
-def _section(title: str, note: str, model: type[BaseModel]) -> str:
+def section(title: str, note: str, model: type[BaseModel]) -> str:
+    """One model as a heading and a table."""
     fields = model.model_fields
     if model is schema.TargetFields:
         fields = {k: f for k, f in fields.items() if k not in schema.ModuleFields.model_fields}

@@ -20,7 +20,8 @@ Json = dict[str, Any]
 class Rule:
     """Metadata of a field that `parse` reads; it raises `ValueError`, with the reason or empty.
 
-    `allowed` completes the sentence "allowed is ..."; `text` says that YAML must see text.
+    `allowed` completes the sentence "allowed is ..."; `text` says that YAML must see text, and
+    `secret` that no message shows it.
     """
 
     parse: Callable[[object], object]
@@ -28,6 +29,7 @@ class Rule:
     schema: Json
     type_name: str = "text"
     text: bool = True
+    secret: bool = False
 
     def __get_pydantic_core_schema__(
         self, _source: object, _handler: GetCoreSchemaHandler
@@ -101,6 +103,11 @@ FILE_PATTERN: Final = _text(
     pattern=r"\.(json|ya?ml)$",
 )
 URL: Final = _text(values.parse_url, "a URL that begins with http:// or https://", format="uri")
+PAYLOAD: Final = _text(
+    values.parse_payload,
+    f"text of 1 to {values.LONGEST_PAYLOAD} bytes in hexadecimal digits, as 0d0a",
+    pattern=f"^(?:[0-9a-fA-F]{{2}}){{1,{values.LONGEST_PAYLOAD}}}$",
+)
 FILE: Final = _text(hosts.text_of, "the path of a file")
 _RESERVED: Final = "|".join(sorted(values.RESERVED_LABELS))
 LABEL_NAME: Final = _text(

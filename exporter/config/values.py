@@ -21,6 +21,8 @@ RESERVED_LABELS: Final = frozenset(
 )
 FILE_SUFFIXES: Final = (".json", ".yml", ".yaml")
 _LABEL_NAME: Final = re.compile(LABEL_NAME)
+_BYTES: Final = re.compile("(?:[0-9a-fA-F]{2})+")
+LONGEST_PAYLOAD: Final = 1452
 _LONGEST_NAME: Final = 255
 _MOST_BUCKETS: Final = 100
 
@@ -71,6 +73,16 @@ def _bound(value: object) -> float:
     return seconds
 
 
+def parse_payload(value: object) -> bytes:
+    """Return the bytes that hexadecimal digits write out; they fit a packet of 1,500 bytes."""
+    digits = text_of(value)
+    if len(digits) > 2 * LONGEST_PAYLOAD:
+        raise ValueError(f"a payload has at most {LONGEST_PAYLOAD} bytes")
+    if not _BYTES.fullmatch(digits):
+        raise ValueError("")
+    return bytes.fromhex(digits)
+
+
 def parse_file_pattern(value: object) -> str:
     """Return a glob whose files end as Prometheus wants them."""
     pattern = text_of(value)
@@ -89,6 +101,10 @@ def parse_url(value: object) -> str:
         port = parts.port
     except ValueError as error:
         raise ValueError(str(error)) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or " " in url:
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise ValueError("")
+    if " " in url:
+        raise ValueError("it holds a space")
+    if "@" in parts.netloc:
+        raise ValueError("name and password go into `basic_auth`")
     return url

@@ -20,7 +20,8 @@ class SocketRequest:
 
     `local_port` is the source port or echo id to use, if it is free; 0 leaves it to the kernel.
     With `dont_fragment` no router may split a probe, and this host sends it whole or not at all,
-    whatever it has learnt of the path MTU.
+    whatever it has learnt of the path MTU. `payload` is what UDP shall say to `port`, instead of
+    what the service there is known to answer.
     """
 
     destination: str
@@ -33,6 +34,7 @@ class SocketRequest:
     packet_size: int | None = None
     local_port: int = 0
     dont_fragment: bool = False
+    payload: bytes | None = None
 
 
 class Listener(Interface):
@@ -43,7 +45,10 @@ class Listener(Interface):
         ...
 
     def failed(self, probe: Probe, error: ProbeError) -> None:
-        """This host itself dropped a probe after taking it: no neighbour, for instance."""
+        """This host itself dropped a probe after taking it: no neighbour, for instance.
+
+        `AskAgain` says that it was not dropped, but that its answer cannot be told apart.
+        """
         ...
 
     def unmatched(self) -> None:

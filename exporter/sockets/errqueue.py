@@ -13,8 +13,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from exporter.errors import MalformedPacket
-from exporter.extensions import parse_extensions
+from exporter.extensions import extensions_at
 from exporter.model import ExtensionObject, Family
 
 SOL_SOCKET = 1
@@ -34,9 +33,10 @@ _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE = 1 << 1, 1 << 3, 1 << 4
 _OPT_ID, _OPT_CMSG, _OPT_TSONLY = 1 << 7, 1 << 10, 1 << 11
 STAMP_WITHOUT_ID = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE | _OPT_CMSG | _OPT_TSONLY
 STAMP_WITH_ID = STAMP_WITHOUT_ID | _OPT_ID
+STAMP_RECEIVED = _RX_SOFTWARE | _SOFTWARE
 
 _AF_INET, _AF_INET6 = 2, 10
-_EXTENDED_ERR = struct.Struct("=IBBBBII")
+_EXTENDED_ERR = struct.Struct("=iBBBBII")
 _RFC4884 = struct.Struct("=HBB")
 _RFC4884_INVALID = 1
 _TIMESPEC = struct.Struct("@ll")
@@ -151,19 +151,13 @@ def quoted_extensions(
     """The extension objects behind the quote in `payload`; empty where there are none.
 
     `ee_rfc4884` gives their offset. Routers older than RFC 4884 leave the length field at zero and
-    append the structure at byte 128 of the quote (section 5.5); it is believed there only with a
-    right checksum. `header_bytes` is what the kernel removed from the front of the quote.
+    append the structure at byte 128 of the quote (section 5.5). `header_bytes` is what the kernel
+    removed from the front of the quote.
     """
     offset, flags, _ = _RFC4884.unpack(_WORD.pack(error.data))
     old_style = not offset
     if old_style:
         offset = 128 - header_bytes
-    if flags & _RFC4884_INVALID or len(payload) < offset + 8:
+    if flags & _RFC4884_INVALID:
         return ()
-    structure = payload[offset:]
-    if old_style and not any(structure[2:4]):
-        return ()
-    try:
-        return parse_extensions(structure)
-    except MalformedPacket:
-        return ()
+    return extensions_at(payload, offset, proven=old_style)

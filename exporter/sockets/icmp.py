@@ -20,11 +20,12 @@ class IcmpNumbers:
     port_unreachable: int
     ip_header_bytes: int
     too_big: tuple[int, int]
+    host_unreachable: int
 
 
 NUMBERS = {
-    Family.IPV4: IcmpNumbers(8, 0, 11, 3, 3, 20, (3, 4)),
-    Family.IPV6: IcmpNumbers(128, 129, 3, 1, 4, 40, (2, 0)),
+    Family.IPV4: IcmpNumbers(8, 0, 11, 3, 3, 20, (3, 4), 1),
+    Family.IPV6: IcmpNumbers(128, 129, 3, 1, 4, 40, (2, 0), 3),
 }
 
 
@@ -38,6 +39,13 @@ def kind_of(family: Family, icmp_type: int) -> Kind:
 def code_of(family: Family, icmp_type: int, code: int) -> int | None:
     """The code of a destination unreachable; None for every other message."""
     return code if icmp_type == NUMBERS[family].unreachable else None
+
+
+def reaches(family: Family, kind: Kind, code: int | None) -> bool:
+    """Whether such an answer of the destination says that the probe arrived there."""
+    if kind is Kind.UNREACHABLE:
+        return code == NUMBERS[family].port_unreachable
+    return kind is not Kind.TIME_EXCEEDED
 
 
 def mtu_of(family: Family, icmp_type: int, code: int, info: int) -> int | None:

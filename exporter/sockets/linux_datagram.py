@@ -15,27 +15,19 @@ import struct
 import time
 from dataclasses import dataclass
 
-from exporter.model import ExtensionObject, Kind, Probe, Protocol, Response
+from exporter.model import Kind, Probe, Protocol
 from exporter.sockets.base import Listener, SocketRequest
 from exporter.sockets.errqueue import (
     OPTIONS,
-    SO_TIMESTAMPING,
-    STAMP_WITH_ID,
-    STAMP_WITHOUT_ID,
     Ancillary,
     Origin,
     QueuedError,
     parse_ancillary,
-    quoted_extensions,
 )
-from exporter.sockets.icmp import NUMBERS, code_of, kind_of, mtu_of
-from exporter.sockets.linux_socket import (
-    BLOCKED,
-    is_own_address,
-    local_error,
-    no_neighbour,
-    send_error,
-)
+from exporter.sockets.icmp import kind_of
+from exporter.sockets.linux_answer import local_failure, response_of, same_host
+from exporter.sockets.linux_socket import count_sends_anew
+from exporter.sockets.local_errors import BLOCKED, send_error
 from exporter.sockets.pending import Pending, Sent
 from exporter.sockets.wire import Wire
 
@@ -44,7 +36,6 @@ _CONTROL_BYTES = 512
 _ITEMS_PER_WAKE_UP = 256
 _SEND_TRIES = 1000
 _TRIES_UNLESS_ANSWERS_POUR_IN = 4
-_CLOCK_STEP_NS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +88,8 @@ class LinuxDatagramSocket:
             try:
                 self._socket.sendmsg([payload], control, 0, address)
             except OSError as error:
-                self._restart_stamps()
+                self._pending.forget_stamps()
+                count_sends_anew(self._socket)
                 if error.errno in BLOCKED or not self._may_be_pending(error, number):
                     raise send_error(
                         error, self._request.destination, self._link_mtu or None
@@ -134,12 +126,6 @@ class LinuxDatagramSocket:
         self._ttl_messages[ttl] = message
         return message
 
-    def _restart_stamps(self) -> None:
-        """Count sends anew: whether a failed send used up a stamp number depends on the kernel."""
-        self._pending.forget_stamps()
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITHOUT_ID)
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
-
     def _readable(self) -> None:
         """Drain both queues, bounded so that a flood cannot starve the other targets."""
         left = self._drain(socket.MSG_ERRQUEUE, _ITEMS_PER_WAKE_UP)
@@ -175,33 +161,23 @@ class LinuxDatagramSocket:
             self._link_mtu = error.info
             return
         sent = None
-        translated = not (address and _same_host(address[0], self._request.destination))
+        translated = not (address and same_host(address[0], self._request.destination))
         if address and (not translated or len(quote) >= self._wire.proof_bytes):
             sent = self._pending.take(self._wire.quoted(quote, address[1]), address[1])
         if sent is None:
             self._listener.unmatched()
             return
-        if error.origin == Origin.LOCAL or error.offender is None:
-            self._listener.failed(sent.probe, local_error(error, self._request.destination))
-        elif self._is_local_failure(error):
-            self._listener.failed(sent.probe, no_neighbour(self._request.destination))
+        failure = local_failure(error, self._request)
+        if failure is not None:
+            self._listener.failed(sent.probe, failure)
         else:
             kind = kind_of(self._request.family, error.icmp_type)
             translated = translated or address[1] != sent.port
-            self._respond(sent, error.offender, kind, ancillary, quote, translated)
-
-    def _is_local_failure(self, error: QueuedError) -> bool:
-        """Whether our own kernel sent the error, since nobody answers on the link for the route."""
-        return (
-            error.offender != self._request.destination
-            and error.errno == errno.EHOSTUNREACH
-            and error.icmp_type == NUMBERS[self._request.family].unreachable
-            and is_own_address(self._request.family, error.offender or "")
-        )
+            self._respond(sent, error.offender or "", kind, ancillary, quote, translated)
 
     def _answer(self, data: bytes, ancillary: Ancillary, address: tuple[str, int]) -> None:
         sent = None
-        if address and _same_host(address[0], self._request.destination):
+        if address and same_host(address[0], self._request.destination):
             sent = self._pending.take(self._wire.answered(data, address[1]), address[1])
         if sent is None:
             self._listener.unmatched()
@@ -217,52 +193,14 @@ class LinuxDatagramSocket:
         quote: bytes = b"",
         translated: bool = False,
     ) -> None:
-        now, received, family = time.time_ns(), ancillary.stamp, self._request.family
-        code = mtu = None
-        extensions: tuple[ExtensionObject, ...] = ()
-        if (error := ancillary.error) is not None:
-            code = code_of(family, error.icmp_type, error.code)
-            mtu = mtu_of(family, error.icmp_type, error.code, error.info)
-            extensions = quoted_extensions(quote, error, self._quote_header_bytes)
         self._listener.responded(
-            Response(
-                sent.probe,
-                address,
-                kind,
-                round_trip(sent, received, now, time.monotonic_ns()),
-                (received or now) / 1e9,
-                code,
-                ancillary.ttl,
-                extensions,
-                self._reached(address, kind, code),
-                mtu,
-                translated,
+            response_of(
+                self._request,
+                sent,
+                (address, kind),
+                ancillary,
+                quote=quote,
+                quote_header_bytes=self._quote_header_bytes,
+                translated=translated,
             )
         )
-
-    def _reached(self, address: str, kind: Kind, code: int | None) -> bool:
-        if address != self._request.destination or kind is Kind.TIME_EXCEEDED:
-            return False
-        return (
-            kind is not Kind.UNREACHABLE or code == NUMBERS[self._request.family].port_unreachable
-        )
-
-
-def round_trip(sent: Sent, received: int | None, now: int, monotonic: int) -> float:
-    """Seconds from sending to receiving, by kernel stamps where there are both.
-
-    Stamps are wall-clock time. Where that clock was set in between (its distance from the monotonic
-    clock differs from the one at sending), or the stamps contradict the order of events, the
-    monotonic clock decides, read by this process before sending and after receiving.
-    """
-    step = (now - monotonic) - (sent.wall_ns - sent.monotonic_ns)
-    elapsed = monotonic - sent.monotonic_ns
-    if received is not None and abs(step) < _CLOCK_STEP_NS + elapsed // 1000:
-        rtt = received - (sent.stamp_ns or sent.wall_ns)
-        if 0 <= rtt <= elapsed + _CLOCK_STEP_NS:
-            return rtt / 1e9
-    return elapsed / 1e9
-
-
-def _same_host(found: str, wanted: str) -> bool:
-    return found == wanted or found.partition("%")[0] == wanted

@@ -6,16 +6,20 @@ import errno
 import os
 import socket
 
-from exporter.errors import ErrorReason, ProbeError, SendBlocked, TooBig
+from exporter.errors import ProbeError
 from exporter.model import Family
 from exporter.sockets.base import SocketRequest
-from exporter.sockets.errqueue import OPTIONS, SO_TIMESTAMPING, STAMP_WITH_ID, QueuedError
+from exporter.sockets.errqueue import (
+    OPTIONS,
+    SO_TIMESTAMPING,
+    STAMP_WITH_ID,
+    STAMP_WITHOUT_ID,
+    QueuedError,
+)
+from exporter.sockets.local_errors import send_error
 
 _RECEIVE_BUFFER = 1 << 20
 _PMTUDISC_DONT, _PMTUDISC_PROBE = 0, 3
-BLOCKED = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}
-_NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
-_FORBIDDEN = {errno.EPERM, errno.EACCES}
 
 
 def open_socket(request: SocketRequest, protocol: int) -> socket.socket:
@@ -64,37 +68,12 @@ def _bind(sock: socket.socket, address: str, port: int) -> None:
         sock.bind((address, 0))
 
 
-def is_own_address(family: Family, address: str) -> bool:
-    """Whether this host has the address."""
-    inet = socket.AF_INET if family is Family.IPV4 else socket.AF_INET6
-    try:
-        with socket.socket(inet, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
-    except OSError:
-        return False
-    return True
-
-
-def send_error(error: OSError, destination: str, mtu: int | None = None) -> ProbeError:
-    """What a failed send means to the tracer; `mtu` is that of the first link, if known."""
-    message = f"cannot send to {destination}: {error.strerror}"
-    if error.errno in BLOCKED:
-        return SendBlocked(message)
-    if error.errno in _NO_ROUTE:
-        return ProbeError(ErrorReason.UNREACHABLE_NETWORK, message)
-    if error.errno in _FORBIDDEN:
-        return ProbeError(ErrorReason.PERMISSION, message)
-    if error.errno == errno.EMSGSIZE:
-        return TooBig(message, mtu)
-    return ProbeError(ErrorReason.SEND, message)
+def count_sends_anew(sock: socket.socket) -> None:
+    """Let send stamps count from 0: not every kernel counts a send that failed."""
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITHOUT_ID)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
 
 
 def local_error(error: QueuedError, destination: str) -> ProbeError:
-    """The same for a failure that the kernel reported later, in the error queue."""
+    """What a failure means to the tracer that the kernel reported later, in the error queue."""
     return send_error(OSError(error.errno, os.strerror(error.errno)), destination)
-
-
-def no_neighbour(destination: str) -> ProbeError:
-    """The kernel's own unreachable: nobody answers ARP or neighbour discovery."""
-    message = f"cannot send to {destination}: the next hop does not answer on its link"
-    return ProbeError(ErrorReason.UNREACHABLE_NETWORK, message)

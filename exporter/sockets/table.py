@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.model import Family, Protocol
 from exporter.sockets.base import SocketRequest
 
+PLATFORM = sys.platform
+"""Where this is, for messages."""
 _OPTIONS = {
     "packet_size": "packet_size",
     "dscp": "dscp",
@@ -51,9 +53,51 @@ class Candidate:
         )
 
 
+_SYN_IS_EMPTY = "a SYN carries no payload"
+_RAW_ICMP = Candidate("raw-icmp", Protocol.ICMP, "exporter.sockets.raw_icmp", "open_raw_icmp")
+
 CANDIDATES = (
     Candidate("linux-icmp", Protocol.ICMP, "exporter.sockets.linux_icmp", "open_linux_icmp"),
+    Candidate(
+        "macos-icmp",
+        Protocol.ICMP,
+        "exporter.sockets.macos_icmp",
+        "open_macos_icmp",
+        platforms=("darwin",),
+    ),
+    replace(_RAW_ICMP, platforms=("linux", "darwin")),
+    replace(
+        _RAW_ICMP,
+        platforms=("freebsd", "openbsd", "netbsd", "dragonfly"),
+        cannot=(
+            ("interface", "the BSDs bind no raw socket to an interface"),
+            ("mtu", "not every BSD lets a raw socket forbid fragments"),
+        ),
+    ),
     Candidate("linux-udp", Protocol.UDP, "exporter.sockets.linux_udp", "open_linux_udp"),
+    Candidate(
+        "windows-icmp",
+        Protocol.ICMP,
+        "exporter.sockets.windows_icmp",
+        "open_windows_icmp",
+        platforms=("win32",),
+        cannot=(
+            ("dscp", "Windows ignores the type of service of an echo request"),
+            ("interface", "Windows sends by its routes; name an address to send from as source"),
+            ("mtu", "Windows tells no MTU, and keeps to what it learnt of the path before"),
+        ),
+    ),
+    Candidate(
+        "linux-quic", Protocol.QUIC, "exporter.sockets.linux_quic", "open_linux_quic", auto=False
+    ),
+    Candidate(
+        "linux-tcp",
+        Protocol.TCP,
+        "exporter.sockets.linux_tcp",
+        "open_linux_tcp",
+        auto=False,
+        cannot=(("packet_size", _SYN_IS_EMPTY), ("mtu", _SYN_IS_EMPTY)),
+    ),
 )
 """In the order in which they are tried."""
 

@@ -1,7 +1,8 @@
 """Pure encoding of probes: which bytes go out, and which probe a quote or an answer belongs to.
 
-Every payload starts with two bytes that the sequence number needs, then comes a cookie that a
-stranger cannot guess, and in the end words that say who is asking.
+Here is what all ways to probe share, and ICMP echo; `wire_*` are the wires over UDP. An echo starts
+with two bytes that the sequence number needs, then comes a cookie that a stranger cannot guess, and
+in the end words that say who is asking.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from exporter.model import Family, Kind
 from exporter.sockets.icmp import ECHO_HEADER_BYTES, NUMBERS
 
 COOKIE_BYTES = 8
-UDP_BASE_PORT = 33434
-_UDP_HEADER_BYTES = 8
+_HEADER_BYTES = 8
 _DEFAULT_PACKET_BYTES = {Family.IPV4: 84, Family.IPV6: 104}
-_WORDS = f"ftr-exporter/{__version__} traceroute probe ".encode()
+WORDS = f"ftr-exporter/{__version__} traceroute probe ".encode()
 _ECHO = struct.Struct("!BBHHH")
 _NUMBER = struct.Struct("!H")
 
@@ -53,17 +53,21 @@ class Wire(Interface):
         ...
 
 
-def _body(family: Family, packet_size: int | None, cookie: bytes) -> bytes:
-    """What stands behind the first two bytes of a payload: cookie, words, two bytes to balance.
+def payload_bytes(family: Family, packet_size: int | None) -> int:
+    """Room for a payload behind the IP header and the 8 bytes of an ICMP or UDP header."""
+    size = packet_size or _DEFAULT_PACKET_BYTES[family]
+    return max(0, size - NUMBERS[family].ip_header_bytes - _HEADER_BYTES)
+
+
+def body(room: int, cookie: bytes) -> bytes:
+    """What stands behind the numbers in a payload: cookie, words, two bytes to balance.
 
     The two bytes make the sum of all the same, whatever the cookie and the words: so a flow keeps
-    its ICMP checksum, which routers hash, when this program starts again.
+    its checksum, which routers hash where it is that of ICMP, when this program starts again.
     """
-    size = packet_size or _DEFAULT_PACKET_BYTES[family]
-    room = max(0, size - NUMBERS[family].ip_header_bytes - _UDP_HEADER_BYTES - _NUMBER.size)
-    words = _WORDS * (room // len(_WORDS) + 1)
+    words = WORDS * (max(0, room) // len(WORDS) + 1)
     told = (cookie + words)[: max(0, room - _NUMBER.size) // 2 * 2]
-    return (told + _NUMBER.pack(internet_checksum(told)) + b" ")[:room]
+    return (told + _NUMBER.pack(internet_checksum(told)) + b" ")[: max(0, room)]
 
 
 class _Bodies:
@@ -72,16 +76,19 @@ class _Bodies:
     def __init__(self, family: Family, packet_size: int | None, cookie: bytes) -> None:
         self._family = family
         self._cookie = cookie
-        self.usual = _body(family, packet_size, cookie)
+        self.usual = self._of_size(packet_size)
         self.lengths = {len(self.usual)}
         self._latest: tuple[int, bytes] = (0, b"")
 
     def of_size(self, size: int) -> bytes:
         """The body that makes a packet of this size; its length counts as known from now on."""
         if self._latest[0] != size:
-            self._latest = (size, _body(self._family, size, self._cookie))
+            self._latest = (size, self._of_size(size))
             self.lengths.add(len(self._latest[1]))
         return self._latest[1]
+
+    def _of_size(self, size: int | None) -> bytes:
+        return body(payload_bytes(self._family, size) - _NUMBER.size, self._cookie)
 
 
 class EchoWire:
@@ -122,44 +129,3 @@ class EchoWire:
         rest = payload[ECHO_HEADER_BYTES : ECHO_HEADER_BYTES + _NUMBER.size + COOKIE_BYTES]
         ours = (_NUMBER.pack(~sequence & 0xFFFF) + self._body)[: len(rest)]
         return int(sequence) if rest == ours else None
-
-
-class UdpWire:
-    """UDP datagrams with one destination port for each TTL, or one port for all where given.
-
-    A flow keeps its ports from cycle to cycle. The payload carries the sequence number and its
-    complement-free cookie; where a router quotes no payload, the port alone tells the TTL.
-    """
-
-    answer_kind = Kind.DATAGRAM
-    proof_bytes = _NUMBER.size + COOKIE_BYTES
-
-    def __init__(
-        self, family: Family, packet_size: int | None, cookie: bytes, port: int | None
-    ) -> None:
-        self._bodies = _Bodies(family, packet_size, cookie)
-        self._body = self._bodies.usual
-        self._port = port
-
-    def encode(self, sequence: int, ttl: int, size: int | None = None) -> tuple[bytes, int]:
-        """See `Wire`."""
-        port = self._port or UDP_BASE_PORT + ttl - 1
-        body = self._body if size is None else self._bodies.of_size(size)
-        return _NUMBER.pack(sequence) + body, port
-
-    def quoted(self, payload: bytes, port: int) -> int | None:
-        """See `Wire`; where no payload came back, a port of its own still tells the TTL."""
-        if len(payload) < _NUMBER.size + COOKIE_BYTES:
-            return None if self._port else -1
-        return self._sequence(payload)
-
-    def answered(self, payload: bytes, port: int) -> int | None:
-        """See `Wire`; a service answers with bytes of its own, so that only the port counts."""
-        sequence = self._sequence(payload) if len(payload) >= _NUMBER.size + COOKIE_BYTES else None
-        return -1 if sequence is None else sequence
-
-    def _sequence(self, payload: bytes) -> int | None:
-        if payload[2 : 2 + COOKIE_BYTES] != self._body[:COOKIE_BYTES]:
-            return None
-        (sequence,) = _NUMBER.unpack_from(payload)
-        return int(sequence)

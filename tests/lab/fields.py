@@ -12,7 +12,10 @@ from tests.lab.world import UNREACHABLE_CODES, Addresses, RateLimit, Step, World
 
 Parser = Callable[[Any], Any]
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
-ACTIONS = {"udp": ("unreachable", "silent", "echo", "quic"), "tcp": ("refused", "silent", "open")}
+ACTIONS = {
+    "udp": ("unreachable", "silent", "echo", "quic", "dns", "ntp", "banner"),
+    "tcp": ("refused", "silent", "open"),
+}
 
 
 def parsed(parser: Parser, value: object, where: str) -> Any:
@@ -161,13 +164,15 @@ def _one_of(*allowed: str) -> Parser:
 
 
 def _services(protocol: str) -> Parser:
+    """Ports are numbers, or text where they came as JSON."""
     action = _one_of(*ACTIONS[protocol])
 
     def parser(value: Any) -> tuple[tuple[int | str, str], ...]:
         if isinstance(value, str):
             return (("default", action(value)),)
         default = ACTIONS[protocol][0]
-        return tuple({"default": default, **{k: action(v) for k, v in value.items()}}.items())
+        given = {k if k == "default" else int(k): action(v) for k, v in value.items()}
+        return tuple({"default": default, **given}.items())
 
     return parser
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from pathlib import Path
 
 from exporter.errors import FtrError
@@ -49,6 +50,8 @@ def enter() -> None:
 
     Raises `NamespaceUnavailable` with the reasons; the process is then where it was before.
     """
+    if sys.platform != "linux":
+        raise NamespaceUnavailable("network namespaces are to be had on Linux only")
     if entered():
         return
     reasons = []

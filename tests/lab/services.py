@@ -38,11 +38,9 @@ class TargetState:
         if action == "unreachable":
             code = p.PORT_UNREACHABLE[version]
             return "unreachable", node.error(packet, position, p.UNREACHABLE[version], code)
-        payload: bytes | None = packet.data[packet.header + 8 :]
-        kind = "datagram"
-        if action == "quic":
-            kind, payload = "version_negotiation", p.version_negotiation(payload or b"")
-        if action == "silent" or payload is None:
+        kind = "version_negotiation" if action == "quic" else "datagram"
+        payload = _said(action, packet.data[packet.header + 8 :])
+        if payload is None:
             return "", None
         source = node.address(version) or packet.destination
         ports, ttl = (packet.second, packet.first), node.reply_ttl(position)
@@ -67,3 +65,31 @@ class TargetState:
         source = node.address(packet.version) or packet.destination
         ttl = node.reply_ttl(position)
         return "echo_reply", p.icmp_packet(source, packet.source, ttl, p.echo_reply(packet))
+
+
+def _said(action: str, payload: bytes) -> bytes | None:
+    """What a UDP service answers to this; None where it is silent."""
+    if action == "quic":
+        return p.version_negotiation(payload)
+    if action == "dns":
+        return _refusal(payload)
+    if action == "ntp":
+        return _time(payload)
+    if action == "banner":
+        return b"220 welcome"
+    return payload if action == "echo" else None
+
+
+def _refusal(question: bytes) -> bytes | None:
+    """A DNS server that serves nobody (RFC 1035 section 4.1.1, code 5) repeats the question."""
+    if len(question) < 12 or question[2] & 0x80:
+        return None
+    end = question.index(0, 12) + 5
+    return question[:2] + b"\x81\x05" + question[4:6] + bytes(6) + question[12:end]
+
+
+def _time(request: bytes) -> bytes | None:
+    """The time, with the transmit timestamp of the request as origin (RFC 5905 section 9.2)."""
+    if len(request) < 48 or request[0] & 7 != 3:
+        return None
+    return b"\x24\x02".ljust(24, b"\0") + request[40:48] + bytes(16)

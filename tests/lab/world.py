@@ -91,7 +91,8 @@ class Target:
     `balance` spreads by `flow`, `packet` or `destination`. `loop` repeats the last so many hops
     for ever. `unreachable` is sent in this target's place by the last router of its path.
     `icmp` is `reply` or `silent`; `udp` and `tcp` map a port, or `default`, to `unreachable`,
-    `silent`, `echo`, `quic`; to `refused`, `silent`, `open`.
+    `silent`, `echo`, `quic`, `dns` (refuses), `ntp`, `banner` (says the same to everybody); to
+    `refused`, `silent`, `open`.
     """
 
     node: Node

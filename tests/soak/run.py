@@ -11,7 +11,7 @@ from tests.lab.lab import Lab
 from tests.lab.truth import Truth
 from tests.lab.world import World
 from tests.soak.judge import Event, Judgement, TrueChange, events, judge, starts
-from tests.soak.world import Route, Subject, make_world, subjects
+from tests.soak.world import PROTOCOLS, Route, Subject, make_world, subjects
 
 CONFIRM = 3
 
@@ -20,7 +20,7 @@ CONFIRM = 3
 class Size:
     """How much is run: targets for each protocol, cycles of each, and changes in all."""
 
-    protocols: tuple[str, ...] = ("icmp", "udp")
+    protocols: tuple[str, ...] = PROTOCOLS
     targets: int = 40
     cycles: int = 250
     changes: int = 210
