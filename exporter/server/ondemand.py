@@ -6,6 +6,8 @@ import time
 
 from aiohttp import hdrs, web
 
+from exporter.server.origin import is_cross_site
+
 PAUSE = 5.0
 """Seconds between two traces of a target that were asked for: its routers are others' machines."""
 
@@ -14,17 +16,11 @@ def refusal(request: web.Request) -> str | None:
     """Why this request may come from another site's page; None where it cannot.
 
     A page of another site can make a browser send a form, but not JSON without asking first, which
-    is never granted (Fetch Standard, section 3.3). Browsers say besides where a request came from.
+    is never granted (Fetch Standard, section 3.3).
     """
     if request.content_type != "application/json" or hdrs.CONTENT_TYPE not in request.headers:
         return "say Content-Type: application/json"
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        return None if site in ("same-origin", "none") else "this comes from another site"
-    origin = request.headers.get(hdrs.ORIGIN)
-    if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
-        return "this comes from another site"
-    return None
+    return "this comes from another site" if is_cross_site(request) else None
 
 
 class Pause:
