@@ -197,6 +197,7 @@ class Daemon:
         warm_up = _PROBES_OF_A_FIRST_TRACE * new / limits.probes_per_second
         await self._fleet.apply(differences, targets, warm_up)
         self.own.set_targets(len(targets))
+        self.events.renew()
         return str(differences)
 
     def _config_loaded(self, ok: bool) -> None:
