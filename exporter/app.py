@@ -97,6 +97,8 @@ class Daemon:
             self.own.set_targets(len(self._monitors))
             self.own.config_loaded(ok=True, wall_time=time.time())
             app = make_app(self, telemetry_path=options.telemetry_path)
+            if options.guard is not None:
+                self.own.web_config_good = options.guard.is_good
             server = await start_server(
                 app, options.listen, guard=options.guard, sockets=options.sockets
             )

@@ -47,7 +47,8 @@ class OwnMetrics:
 
     Everything that happens for each answer costs a few additions: no lock, no object. To be used
     from one thread. At each scrape `cache_entries` is asked for the entries by kind of look-up and
-    `storage_errors` for the failures of the store; `responses` may be written by whoever counts
+    `storage_errors` for the failures of the store, and `web_config_good`, where there is a web
+    configuration, whether the newest is in use; `responses` may be written by whoever counts
     answers.
     """
 
@@ -58,6 +59,7 @@ class OwnMetrics:
     ) -> None:
         self.cache_entries = cache_entries
         self.storage_errors = storage_errors
+        self.web_config_good: Callable[[], bool] | None = None
         self.responses = ResponseCounts()
         self._processing = Histogram(PROCESSING_BUCKETS)
         self._lag = 0.0
@@ -127,6 +129,8 @@ class OwnMetrics:
             yield _gauge(families.RELOAD_SUCCESSFUL, [((), self._loaded)])
         if self._loaded_at is not None:
             yield _gauge(families.RELOAD_TIMESTAMP, [((), self._loaded_at)])
+        if self.web_config_good is not None:
+            yield _gauge(families.WEB_RELOAD_SUCCESSFUL, [((), self.web_config_good())])
         yield _gauge(families.TARGETS, [((), self._targets)])
         yield _histogram(families.RESPONSE_PROCESSING, [((), self._processing)])
         yield _counter(families.RESPONSES_UNMATCHED, [((), self.responses.unmatched)])
