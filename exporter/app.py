@@ -114,6 +114,8 @@ class Daemon:
                 reload=self._supply.reload if options.lifecycle else None,
                 probe=self._probe_endpoint() if options.probe else None,
             )
+            if options.guard is not None:
+                self.own.web_config_good = options.guard.is_good
             server = await start_server(
                 app, options.listen, guard=options.guard, sockets=options.sockets
             )

@@ -57,7 +57,10 @@ def material(directory: Path) -> tuple[Pair, Pair]:
 def test_prometheus_scrapes_by_tls_with_a_password(
     lab_factory: LabFactory, password: str, up: int
 ) -> None:
-    """It showed a certificate and a password: with the right one it is up, else it is down."""
+    """It showed a certificate and a password: with the right one it is up, else it is down.
+
+    Then the server's key was replaced by another's: scrapes go on, and tell that.
+    """
     lab = lab_factory("small")
     ca, own = material(lab.shared)
     more = JOB.format(password=password, ca=ca.certificate, own=own.certificate, key=own.key)
@@ -66,6 +69,9 @@ def test_prometheus_scrapes_by_tls_with_a_password(
         until(f"up == {up}", 1)
         if up:
             until("ftr_target_reached == 1", 1)
+            until("ftr_web_config_last_reload_successful == 1", 1)
+            shutil.copy(lab.shared / "ca.key", lab.shared / "server.key")
+            until("ftr_web_config_last_reload_successful == 0", 1)
         events = [line["event"] for line in daemon.log]
         assert "web configuration: http2 is not supported; HTTP/1.1 is spoken" in events
         daemon.stop()

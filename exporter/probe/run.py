@@ -66,7 +66,6 @@ def apart(services: Services, views: Views, log: Log) -> Services:
         heard=lambda target, family, response: None,
         publish=views.publish,
         withdraw=views.withdraw,
-        heard=lambda target, family, response: None,
         changed=lambda target, family, verdict: None,
         keeper=_Forgetful(),
     )
