@@ -21,13 +21,19 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
+# Grafana's own data library, for the tests of the dashboards; without npm they say what is missing.
+$(VENV)/.node: tests/grafana/package.json tests/grafana/package-lock.json | $(BIN)/python
+	@if command -v npm >/dev/null; then mkdir -p $(VENV)/node && cp $^ $(VENV)/node && \
+		npm ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund --loglevel=error && \
+		touch $@; fi
+
 run: $(VENV)/.run ## Start the daemon on config.yaml, or else on config.example.yaml
 	$(BIN)/python -m exporter --config.file=$(CONFIG) $(ARGS)
 
 demo: $(VENV)/.dev ## Start the daemon on a simulated internet; no packet leaves this machine
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
-test: $(VENV)/.dev ## Run every test
+test: $(VENV)/.dev $(VENV)/.node ## Run every test
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet

@@ -2,78 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
 from tests.conftest import LabFactory
 from tests.daemon import running
-from tests.lab.lab import Lab
-
-SCRAPE = """
-global: {{scrape_interval: 1s}}
-scrape_configs:
-  - job_name: ftr
-    static_configs: [{{targets: ["{address}"]}}]
-"""
-WEB = "http://127.0.0.1:9090"
+from tests.scraping import prometheus, query, until
 
 pytestmark = pytest.mark.skipif(
     shutil.which("prometheus") is None,
     reason="no prometheus on this machine; install it (Debian: apt install prometheus)",
 )
-
-
-@contextmanager
-def prometheus(lab: Lab, address: str) -> Iterator[None]:
-    """Prometheus, scraping `address` every second."""
-    config = lab.shared / "prometheus.yml"
-    config.write_text(SCRAPE.format(address=address))
-    process = lab.popen(
-        [
-            "prometheus",
-            f"--config.file={config}",
-            f"--storage.tsdb.path={lab.shared / 'tsdb'}",
-            "--web.listen-address=127.0.0.1:9090",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def query(expression: str) -> list[dict[str, Any]]:
-    """The instant vector of an expression; empty while Prometheus is not up yet."""
-    url = f"{WEB}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-            return found
-    except urllib.error.URLError:
-        return []
-
-
-def until(expression: str, count: int, seconds: float = 30) -> list[dict[str, Any]]:
-    """Ask until the answer has so many series."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if len(found := query(expression)) == count:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"{expression}: {query(expression)}")
 
 
 def test_prometheus_understands_the_daemon(lab_factory: LabFactory) -> None:
