@@ -159,10 +159,11 @@ def _worst() -> list[Json]:
         bars(
             "Worst loss",
             "The ten targets that lost most, end to end, over the time in view.",
-            ask_now(f"topk(10, {target_loss(several)})", legend=NAME),
+            ask_now(f"topk(10, ({target_loss(several)}) > 0)", legend=NAME),
             unit="percentunit",
             steps=LOSS,
             decimals=1,
+            noValue="No loss",
         ),
         bars(
             "Worst RTT",

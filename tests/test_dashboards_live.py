@@ -241,3 +241,13 @@ def test_a_graph_without_the_exporter_would_be_found(answers: Answers) -> None:
     ends = {each["metric"]["source"] for each in answers.series["ftr-path", "web", "Path/edges"]}
     assert answers.run.near in ends
     assert not ends <= ids - {answers.run.near}
+
+
+@needs_library
+def test_renaming_a_field_is_not_enough(answers: Answers) -> None:
+    """Why `mainstat` is calculated: the graph goes by the name that a renamed field had before."""
+    (panel,) = (each for each in boards.panels("ftr-path") if each["type"] == "nodeGraph")
+    rename = {"id": "organize", "options": {"renameByName": {"Value #nodes": "mainstat"}}}
+    (frames,) = transform([([rename], answers.frames("ftr-path", "web", panel))])
+    assert "mainstat" in frames[0].shown
+    assert "mainstat" not in frames[0].fields

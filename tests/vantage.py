@@ -17,14 +17,14 @@ CYCLES = 24
 """Cycles that end before the dashboards are asked; the route changes halfway."""
 CONFIG = """
 defaults: {interval: 1s, timeout: 400ms, probes: 2}
-resolver: {nameservers: [127.0.0.1], port: 10053, timeout: 300ms}
+resolver: {nameservers: [127.0.0.1], port: 10053, timeout: 2s}
 enrichment: {rdns: true, asn: {source: cymru}}
 targets:
   - {name: web, host: www.example.net, family: both, labels: {site: home}}
 """
 MORE = """
-  - {name: mail, host: 192.0.2.2, flows: 8}
-  - {name: shop, host: 192.0.2.3}
+  - {name: mail, host: 192.0.2.2, flows: 12}
+  - {name: shop, host: 192.0.2.3, probes: 5}
   - {name: files, host: "2001:db8:300::4", mtu: true}
   - {name: gone, host: 192.0.2.5}
   - {name: nowhere, host: nowhere.example.net}
