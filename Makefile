@@ -7,7 +7,7 @@ CONFIG ?= $(if $(wildcard config.yaml),config.yaml,config.example.yaml)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 help: ## This list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(BIN)/python:
 	$$(scripts/find-python) -m venv $(VENV)
@@ -27,6 +27,11 @@ $(VENV)/.node: tests/grafana/package.json tests/grafana/package-lock.json | $(BI
 		npm ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund --loglevel=error && \
 		touch $@; fi
 
+$(VENV)/.release: requirements-release.txt | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/release
+	$(VENV)/release/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-release.txt
+	@touch $@
+
 run: $(VENV)/.run ## Start the daemon on config.yaml, or else on config.example.yaml
 	$(BIN)/python -m exporter --config.file=$(CONFIG) $(ARGS)
 
@@ -34,6 +39,7 @@ demo: $(VENV)/.dev ## Start the daemon on a simulated internet; no packet leaves
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.node ## Run every test
+	@$(BIN)/python -m tests.wine.recipe || true
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
@@ -54,14 +60,24 @@ bench: $(VENV)/.dev ## Measure; the figures in docs/performance.md come from her
 soak: $(VENV)/.dev ## Hold paths in a troubled world for about an hour: no false change, no missed one
 	$(BIN)/python -m tests.soak $(ARGS)
 
+screenshots: $(VENV)/.dev ## Take the pictures of the documentation anew, in a real Chromium
+	$(BIN)/python -m tests.screenshots
+
+package: $(VENV)/.dev $(VENV)/.release ## Make a Debian package, an RPM and their SBOM in dist/
+	scripts/build-package
+
+audit: $(VENV)/.release ## Ask PyPI for known vulnerabilities of what is locked (needs the network)
+	$(VENV)/release/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	--no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
+	--no-annotate --no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 lock: $(BIN)/python ## Lock the dependencies anew (UPGRADE=1 for the newest versions)
 	$(PIP) install uv
-	$(LOCK) --output-file requirements.txt
-	$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(LOCK) pyproject.toml --output-file requirements.txt
+	$(LOCK) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --group release --output-file requirements-release.txt
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.PHONY: help run demo test lint format bench soak lock clean
+.PHONY: help run demo test lint format bench soak screenshots package audit lock clean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from exporter.events import Hub
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.model import (
@@ -69,6 +70,15 @@ class Source:
     async def incidents(self, name: str, limit: int) -> list[dict[str, object]]:
         """See `Source`."""
         return []
+
+    @property
+    def events(self) -> Hub:
+        """See `Source`."""
+        return Hub()
+
+    def trace_now(self, name: str) -> bool:
+        """See `Source`."""
+        return False
 
 
 def _view(number: int) -> View:

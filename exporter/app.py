@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 
 import structlog
 
+from exporter import systemd
+from exporter.announce import Announcer
 from exporter.enrichment.enricher import Enricher
+from exporter.events import Hub
 from exporter.history import History
 from exporter.historydb import IN_MEMORY
 from exporter.measure import Services
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
-from exporter.model import Family
+from exporter.model import Family, Response
 from exporter.pacer import Pacer
 from exporter.resolver import Resolver
 from exporter.scheduler import Scheduler
@@ -29,7 +34,9 @@ from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
 from exporter.target import TargetMonitor
 from exporter.view import View
-from exporter.watch.verdict import Verdict
+
+if TYPE_CHECKING:
+    from exporter.server.guard import Guard
 
 log = structlog.get_logger("daemon")
 
@@ -43,6 +50,8 @@ class Options:
 
     listen: tuple[str, ...] = (":10334",)
     telemetry_path: str = "/metrics"
+    guard: Guard | None = None
+    sockets: tuple[socket.socket, ...] = ()
 
 
 class Daemon:
@@ -57,9 +66,10 @@ class Daemon:
         self._enricher = Enricher(
             config.enrichment, resolver, on_update=self._address_known, observe=self.own.lookup
         )
-        self._store = Store(self._enricher.info, self._exposition.update, self._exposition.remove)
+        self.events = Hub()
+        self._announcer = Announcer(self.events)
+        self._store = Store(self._enricher.info, self._render, self._exposition.remove)
         self._pacer = Pacer(config.limits.probes_per_second)
-        self._states: dict[tuple[str, Family], tuple[str, str | None]] = {}
         services = Services(
             resolve=resolver.addresses,
             open_socket=open_probe_socket,
@@ -67,9 +77,10 @@ class Daemon:
             counts=self.own.responses,
             info=self._enricher.info,
             recorded=self.own.response_recorded,
+            heard=self._heard,
             publish=self._publish,
             withdraw=self._store.withdraw,
-            changed=_announce_change,
+            changed=self._announcer.changed,
             keeper=self._history,
         )
         self._monitors = [TargetMonitor(target, services) for target in config.targets]
@@ -86,7 +97,9 @@ class Daemon:
             self.own.set_targets(len(self._monitors))
             self.own.config_loaded(ok=True, wall_time=time.time())
             app = make_app(self, telemetry_path=options.telemetry_path)
-            server = await start_server(app, options.listen)
+            server = await start_server(
+                app, options.listen, guard=options.guard, sockets=options.sockets
+            )
             stack.push_async_callback(server.stop, _STOP_SECONDS)
             log.info("server.listening", addresses=list(server.addresses))
             self._scheduler.add(self._monitors)
@@ -94,8 +107,12 @@ class Daemon:
             stack.push_async_callback(_cancelled, schedule)
             self._ready = True
             log.info("daemon.ready", targets=len(self._monitors))
+            systemd.notify("READY=1")
+            watchdog = asyncio.create_task(systemd.feed_watchdog(lambda: not schedule.done()))
+            stack.push_async_callback(_cancelled, watchdog)
             await stop.wait()
             log.info("daemon.stopping")
+            systemd.notify("STOPPING=1")
 
     # -- what the server asks ---------------------------------------------------------------
 
@@ -132,6 +149,10 @@ class Daemon:
         views = self._store.views(target.name)
         return TargetState(target, views, self._scheduler.next_start(target.name))
 
+    def trace_now(self, name: str) -> bool:
+        """See `Source`."""
+        return bool(self._scheduler.run_now(name))
+
     # -- what happens ------------------------------------------------------------------------
 
     def _warm_up(self) -> float:
@@ -142,41 +163,22 @@ class Daemon:
     def _address_known(self, address: str) -> None:
         self._store.address_known(address)
 
+    def _heard(self, target: Target, family: Family, response: Response) -> None:
+        if self._announcer.wants_hops(target):
+            info = self._enricher.info(response.address)
+            self._announcer.heard(target, family, response, info)
+
     def _publish(self, view: View) -> None:
         self._store.publish(view)
-        trace = view.trace
-        if trace is None:
-            return
-        log.debug(
-            "trace.done",
-            target=view.target.name,
-            family=view.family.value,
-            address=trace.address,
-            stop_reason=trace.stop_reason.value,
-            hops=trace.path_hops,
-            seconds=round(trace.duration, 3),
-        )
-        state = (trace.errors[0][0] if trace.errors else trace.stop_reason.value, trace.address)
-        if self._states.get(view.key) != state:
-            self._states[view.key] = state
-            self._announce(view, state[0])
+        self._announcer.published(view)
 
-    def _announce(self, view: View, state: str) -> None:
-        trace = view.trace
-        assert trace is not None
-        details = {"error": trace.message} if trace.message else {}
-        log.info(
-            "target.state",
-            target=view.target.name,
-            family=view.family.value,
-            protocol=view.protocol.value,
-            address=trace.address,
-            state=state,
-            **details,
-        )
+    def _render(self, view: View) -> None:
+        self._exposition.update(view)
+        self._announcer.shown(view)
 
     async def _close(self) -> None:
         self._ready = False
+        self.events.close()
         for monitor in self._monitors:
             monitor.close()
         self._pacer.close()
@@ -196,15 +198,6 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-
-
-def _announce_change(target: Target, family: Family, verdict: Verdict) -> None:
-    for event, change in (
-        ("path.changed", verdict.change),
-        ("path.as_changed", verdict.as_change),
-    ):
-        if change is not None:
-            log.info(event, target=target.name, family=family.value, change=change.words)
 
 
 def _report_storage(message: str) -> None:

@@ -44,14 +44,30 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _check(arguments: Sequence[str]) -> int:
+    parser = check_parser()
+    options = parser.parse_args(arguments)
+    if not options.files and not options.web_files:
+        parser.error("there is no FILE to check")
+    from exporter.cli_check import check
+
+    return check(options.files, sys.stdout, sys.stderr, web_files=options.web_files)
+
+
+def check_parser() -> argparse.ArgumentParser:
+    """The flags of `check`."""
     parser = argparse.ArgumentParser(
         prog="ftr-exporter check", description="Check configuration files; report every fault."
     )
-    parser.add_argument("files", nargs="+", metavar="FILE")
-    options = parser.parse_args(arguments)
-    from exporter.cli_check import check
-
-    return check(options.files, sys.stdout, sys.stderr)
+    parser.add_argument("files", nargs="*", metavar="FILE", help="a configuration")
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_files",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a web configuration; repeatable",
+    )
+    return parser
 
 
 def daemon_parser() -> argparse.ArgumentParser:
@@ -84,6 +100,19 @@ def daemon_parser() -> argparse.ArgumentParser:
         default="/metrics",
         metavar="PATH",
         help="where metrics are served (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        metavar="FILE",
+        help="TLS, client certificates, passwords and rate limit, in the format of "
+        "exporter-toolkit (default: plain HTTP for everyone)",
+    )
+    parser.add_argument(
+        "--web.systemd-socket",
+        dest="systemd_socket",
+        action="store_true",
+        help="serve on the sockets that systemd opened, instead of listen addresses",
     )
     parser.add_argument(
         "--storage.path",

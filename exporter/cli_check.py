@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TextIO
 
 from exporter.config import load_config
+from exporter.config.durations import format_duration
 from exporter.config.shown import shown
+from exporter.config.web import WebConfig, load_web_config
 from exporter.errors import ConfigError
 from exporter.model import FamilyChoice, Protocol
 from exporter.settings import Config, Module, Target
@@ -18,7 +20,7 @@ _SERIES_PER_TRACE: Final = 32
 _HISTOGRAM_EXTRA: Final = 3
 
 
-def check(files: Sequence[str], out: TextIO, err: TextIO) -> int:
+def check(files: Sequence[str], out: TextIO, err: TextIO, *, web_files: Sequence[str] = ()) -> int:
     """Write faults to `err` and summaries to `out`. Returns the exit status: 1 for any fault."""
     status = 0
     for file in files:
@@ -26,12 +28,24 @@ def check(files: Sequence[str], out: TextIO, err: TextIO) -> int:
             config = load_config(file)
         except ConfigError as error:
             status = 1
-            count = len(error.faults)
-            end = f"{error.faults[0].file}: {count} fault{'s' if count != 1 else ''}"
-            _print([*map(str, error.faults), end], err)
+            _print(_faults(error), err)
         else:
             _print(summary(file, config), out)
+    for file in web_files:
+        try:
+            web = load_web_config(file)
+        except ConfigError as error:
+            status = 1
+            _print(_faults(error), err)
+        else:
+            _print(web_summary(file, web), out)
     return status
+
+
+def _faults(error: ConfigError) -> Iterator[str]:
+    count = len(error.faults)
+    yield from map(str, error.faults)
+    yield f"{error.faults[0].file}: {count} fault{'s' if count != 1 else ''}"
 
 
 def _print(lines: Iterable[str], stream: TextIO) -> None:
@@ -57,6 +71,17 @@ def summary(file: str, config: Config) -> Iterator[str]:
     series = sum(min(series_of(target.module), most) for target in targets)
     yield f"  series    about {series}"
     yield f"  (estimated for paths of {ASSUMED_HOPS} hops)"
+
+
+def web_summary(file: str, config: WebConfig) -> Iterator[str]:
+    """Say in lines what a web configuration will do."""
+    yield f"{shown(file, 4096)}: valid"
+    clients = ", with client certificates" if config.tls and config.tls.verify_mode else ""
+    yield f"  speaks    {'HTTPS' + clients if config.tls else 'plain HTTP'}"
+    yield f"  users     {len(config.users) or 'everyone'}"
+    if config.rate:
+        pause = format_duration(config.rate.interval)
+        yield f"  requests  one each {pause}, at most {config.rate.burst} at once"
 
 
 def _verdict(rate: float, limit: float) -> str:

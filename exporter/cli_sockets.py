@@ -12,10 +12,7 @@ from exporter.sockets.factory import Verdict, survey
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table; exit status 0 where at least one way to probe opens, else 1."""
-    argparse.ArgumentParser(
-        prog="ftr-exporter sockets",
-        description="Show which ways to probe this user may use on this host. Nothing is sent.",
-    ).parse_args(arguments)
+    sockets_parser().parse_args(arguments)
     verdicts = asyncio.run(_survey())
     rows = [("BACKEND", "PROTOCOL", "FAMILY", "USABLE", "WHY NOT")]
     rows += [_row(verdict) for verdict in verdicts]
@@ -27,9 +24,17 @@ def main(arguments: Sequence[str]) -> int:
     for remedy in sorted(remedies):
         print(f"\nremedy: {remedy}")
     if not any(verdict.refused is None for verdict in verdicts):
-        print(f"\nno way to probe is usable on {sys.platform}", file=sys.stderr)
+        print("\nno way to probe is usable on this host", file=sys.stderr)
         return 1
     return 0
+
+
+def sockets_parser() -> argparse.ArgumentParser:
+    """`sockets` has no flags of its own."""
+    return argparse.ArgumentParser(
+        prog="ftr-exporter sockets",
+        description="Show which ways to probe this user may use on this host. Nothing is sent.",
+    )
 
 
 async def _survey() -> list[Verdict]:

@@ -39,11 +39,12 @@ REACHED, NOT_REACHED, COULD_NOT_TRY = 0, 1, 2
 
 def main(arguments: Sequence[str]) -> int:
     """Exit status 0: all reached; 1: one was not; 2: one could not be tried."""
-    options = _parser().parse_args(arguments)
+    options = trace_parser().parse_args(arguments)
     return asyncio.run(_trace_all(options, _report(options)))
 
 
-def _parser() -> argparse.ArgumentParser:
+def trace_parser() -> argparse.ArgumentParser:
+    """The flags of `trace`."""
     parser = argparse.ArgumentParser(
         prog="ftr-exporter trace",
         description="Trace the path to each HOST. Exit status: 0 reached, 1 not reached, "

@@ -7,6 +7,8 @@ resolv.conf read again when it changed, and the server that answered last asked 
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +36,7 @@ class DnsClient:
     def __init__(self, settings: ResolverSettings, resolv_conf: Path) -> None:
         self._settings = settings
         self._resolv_conf = resolv_conf
-        self._signature: tuple[int, int, int] | None = None
+        self._signature: tuple[int, int, int] | int | None = None
         self._resolver: dns.asyncresolver.Resolver | None = None
 
     async def ask(self, name: str, record: str, *, search: bool = False) -> Answer:
@@ -58,7 +60,8 @@ class DnsClient:
         return Answer(_texts(found), _ttl(found.chaining_result.minimum_ttl))
 
     def _current(self) -> dns.asyncresolver.Resolver:
-        now = signature(self._resolv_conf)
+        # Without a file to watch, as on Windows, the system's settings are read again each minute.
+        now = signature(self._resolv_conf) or int(time.monotonic() // 60)
         if self._resolver is None or now != self._signature:
             self._resolver = self._configured()
             self._signature = now
@@ -66,12 +69,13 @@ class DnsClient:
 
     def _configured(self) -> dns.asyncresolver.Resolver:
         settings = self._settings
-        problem = f"no name server in {self._resolv_conf}"
+        place = "the registry" if "SYSTEMROOT" in os.environ else str(self._resolv_conf)
+        problem = f"no name server in {place}"
         try:
             resolver = dns.asyncresolver.Resolver(str(self._resolv_conf))
             servers: Sequence[object] = settings.nameservers or resolver.nameservers
         except (dns.exception.DNSException, ValueError, OSError) as error:
-            problem = f"cannot use {self._resolv_conf}: {error}"
+            problem = f"cannot use {place}: {error}"
             resolver = dns.asyncresolver.Resolver(configure=False)
             servers = settings.nameservers
         usable = [str(server) for server in servers if _is_server(str(server))]

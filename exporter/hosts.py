@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
@@ -29,11 +28,9 @@ def canonical_any(address: str) -> str | None:
 
 
 def default_path() -> Path:
-    """Where this system keeps its hosts file."""
-    if sys.platform == "win32":
-        root = os.environ.get("SYSTEMROOT", r"C:\Windows")
-        return Path(root, "System32", "drivers", "etc", "hosts")
-    return Path("/etc/hosts")
+    """Where this system keeps its hosts file; Windows tells its own place in `SYSTEMROOT`."""
+    root = os.environ.get("SYSTEMROOT")
+    return Path(root, "System32", "drivers", "etc", "hosts") if root else Path("/etc/hosts")
 
 
 def localhost(name: str, family: Family) -> str | None:

@@ -31,8 +31,9 @@ class Services:
     """What all measurements share.
 
     `info` gives what is known of an address and starts to look it up; `recorded` gets the seconds
-    from the kernel's receive stamp to now; `publish` takes the outcome of a cycle; `withdraw` ends
-    what was published under a key; `changed` is told each confirmed change, once;
+    from the kernel's receive stamp to now; `heard` gets each answer on a path at once; `publish`
+    takes the outcome of a cycle; `withdraw` ends what was published under a key; `changed` is told
+    each confirmed change, once;
     `keeper` keeps what is known of paths over a restart.
     """
 
@@ -42,6 +43,7 @@ class Services:
     counts: ResponseCounts
     info: Callable[[str], HostInfo]
     recorded: Callable[[float], None]
+    heard: Callable[[Target, Family, Response], None]
     publish: Callable[[View], None]
     withdraw: Callable[[tuple[str, Family]], None]
     changed: Callable[[Target, Family, Verdict], None]
@@ -93,16 +95,16 @@ class PathMonitor:
         pace, plan = self._pace, self._pace.cycle
         give_up_at = time.monotonic() + pace.latest
         cycle: Trace | None = None
-        for tries_left in reversed(range(pace.tries + 1)):
+        for pause in (*pace.pauses, None):
             try:
                 cycle, suspicious = await self._trace_once(self._open(address), plan, cycle)
             except ProbeError as error:
                 self._backend = ""
                 self.fail(error.reason, str(error))
                 return
-            if not suspicious or not tries_left or time.monotonic() > give_up_at:
+            if not suspicious or pause is None or time.monotonic() + pause > give_up_at:
                 return
-            await asyncio.sleep(pace.pause)
+            await asyncio.sleep(pause)
             plan = pace.confirming
 
     async def _trace_once(
@@ -126,6 +128,8 @@ class PathMonitor:
         infos = self._known()
         verdict = self._memory.observe(parts, infos, f"{self._backend} {flows.name}")
         self._flow_count = flows_wanted(trace, self._target.module.flows)
+        if verdict.change is not None:
+            self.tally.recent.cut()
         self.tally.add(trace, confirming=cycle is not None)
         self._services.publish(self._view(infos))
         if verdict.change is not None or verdict.as_change is not None:
@@ -193,6 +197,7 @@ class PathMonitor:
         if response.address not in self._seen:
             self._seen.add(response.address)
             self._services.info(response.address)
+        self._services.heard(self._target, self._family, response)
 
     def _subject(self) -> Subject:
         return Subject(

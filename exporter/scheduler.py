@@ -91,6 +91,19 @@ class Scheduler:
         due = self._next.get(name)
         return None if due is None else time.time() + due - self._loop.time()
 
+    def run_now(self, name: str) -> bool | None:
+        """Start a cycle out of turn, which moves no other; False where one runs already, None
+
+        for a stranger.
+        """
+        job = next((entry.job for entry in self._entries if entry.job.name == name), None)
+        if job is None:
+            return None
+        if name in self._running:
+            return False
+        self._start(job)
+        return True
+
     async def run(self) -> None:
         """Start cycles until cancelled; then cancel those that run and wait for them."""
         try:

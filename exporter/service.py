@@ -8,6 +8,7 @@ import contextlib
 import gc
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -17,14 +18,21 @@ from exporter.config.load import load_config
 from exporter.errors import ConfigError, Fault, FtrError
 from exporter.log import configure
 from exporter.settings import Config
+from exporter.systemd import inherited_sockets
+
+if TYPE_CHECKING:
+    from exporter.server.guard import Guard
 
 log = structlog.get_logger("daemon")
+
+_MACOS_OPEN_MAX = 10240
 
 
 def serve(options: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop; returns the exit status."""
     configure(options.log_level, options.log_format, sys.stderr)
     try:
+        guard = None if options.web_config is None else _guard(options.web_config)
         config = load_config(options.config_file)
         _refuse_what_is_not_served(config, options.config_file)
     except ConfigError as error:
@@ -33,8 +41,8 @@ def serve(options: argparse.Namespace) -> int:
         return 1
     _allow_many_sockets()
     log.info("daemon.starting", version=__version__, config=options.config_file)
-    web = Options(tuple(options.listen or (":10334",)), options.telemetry_path)
     try:
+        web = _web_options(options, guard)
         asyncio.run(_run(config, web, options.storage_path))
     except FtrError as error:
         log.error("daemon.failed", error=str(error))
@@ -43,18 +51,47 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _guard(web_config: str) -> Guard:
+    """What the web configuration asks for, with the libraries that nothing else needs."""
+    from exporter.server.guard import Guard
+    from exporter.server.webfile import WebFile
+
+    return Guard(WebFile(web_config))
+
+
+def _web_options(options: argparse.Namespace, guard: Guard | None) -> Options:
+    """Where and how to serve. Raises `NoSockets`."""
+    if options.systemd_socket:
+        return Options((), options.telemetry_path, guard, tuple(inherited_sockets()))
+    return Options(tuple(options.listen or (":10334",)), options.telemetry_path, guard)
+
+
 async def _run(config: Config, options: Options, storage_path: str | None) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:
-            # The event loops of Windows have no signal handlers of their own.
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    stop_on_signals(stop)
     daemon = Daemon(config, storage_path)
     _spare_the_collector()
     await daemon.run(options, stop)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Set `stop` when this process is told to end; Windows has Ctrl-Break for that besides."""
+    loop = asyncio.get_running_loop()
+    try:
+        for number in stop_signals():
+            loop.add_signal_handler(number, stop.set)
+    except NotImplementedError:
+        # The event loops of Windows have no signal handlers of their own.
+        for number in stop_signals():
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        # A full pipe wakes the loop as well: nothing to print a warning into the log for.
+        signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Those of them that this system has."""
+    named = [getattr(signal, name, None) for name in ("SIGTERM", "SIGINT", "SIGBREAK")]
+    return [number for number in named if number is not None]
 
 
 def _refuse_what_is_not_served(config: Config, file: str) -> None:
@@ -78,8 +115,12 @@ def _spare_the_collector() -> None:
 
 def _allow_many_sockets() -> None:
     """Raise the soft limit of open files to the hard one: every target keeps a socket."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
+    with contextlib.suppress(ImportError):
         import resource
 
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for wanted in (hard, max(soft, _MACOS_OPEN_MAX)):
+            # macOS says that the hard limit is infinite, and refuses it.
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                return

@@ -1,8 +1,8 @@
 """Pure: counts what the traces of one target over one address family add up to.
 
 Every count only ever grows, so that it can be exposed as a counter; what the latest cycles show
-beside them (`jitter`, `window`) moves both ways. Local errors are counted by reason and nowhere
-else: they are never loss. Memory is bounded whatever the network answers.
+beside them (`jitter`, `window`, `recent`) moves both ways. Local errors are counted by reason and
+nowhere else: they are never loss. Memory is bounded whatever the network answers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from exporter.errors import ErrorReason
 from exporter.jitter import Jitter
 from exporter.losswindow import LossWindow
 from exporter.model import Hop, Response, Trace
+from exporter.recent import Recent
 from exporter.settings import Module
 
 DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -74,6 +75,7 @@ class Tally:
         "hops",
         "jitter",
         "lost",
+        "recent",
         "rtt",
         "sent",
         "skipped",
@@ -93,6 +95,7 @@ class Tally:
         self.hops: dict[int, HopTally] = {}
         self.jitter = Jitter()
         self.window = LossWindow(module.probes)
+        self.recent = Recent(module.probes)
 
     def add(self, trace: Trace, *, confirming: bool = False) -> None:
         """Count a finished trace, also one that failed before it could send.
@@ -113,6 +116,7 @@ class Tally:
             self._add_hop(hop)
         self.jitter.add(trace)
         self.window.add(trace)
+        self.recent.add(trace, confirming=confirming)
 
     def skip(self, cycles: int = 1) -> None:
         """Count cycles that could not start since the one before still ran."""

@@ -66,6 +66,13 @@ def errors_in_words(trace: Trace) -> list[str]:
     return [*words, f"latest: {trace.message}"] if trace.message else words
 
 
+def remedy_in_words(trace: Trace) -> str | None:
+    """What an operator can do about it; None where the destination answered or nobody knows."""
+    if trace.errors:
+        return _REMEDIES.get(trace.errors[0][0])
+    return _ADVICE.get(trace.stop_reason)
+
+
 def outcome_in_words(trace: Trace) -> str:
     """Why a trace stopped, as `unreachable: host unreachable by 198.51.100.7`."""
     if trace.stop_reason is StopReason.UNREACHABLE:
@@ -74,6 +81,25 @@ def outcome_in_words(trace: Trace) -> str:
         return "; ".join(errors_in_words(trace)) or "a local failure"
     return _OUTCOMES[trace.stop_reason]
 
+
+_REMEDIES = {
+    "resolve": "check the host name, and whether the name servers of `resolver` answer",
+    "permission": "`ftr-exporter sockets` says which ways to probe this user may use, and what "
+    "would allow the others",
+    "send": "check the firewall of this host, its packet size and the source address asked for",
+    "unreachable_network": "check the routes of this host; without IPv6, say `family: ipv4`",
+    "socket": "raise the limit of open files (LimitNOFILE= of systemd, ulimit -n)",
+    "internal": "the log has the details; please report it",
+}
+
+_ADVICE = {
+    StopReason.UNREACHABLE: "ask whoever runs the router that says so, or probe by another "
+    "protocol, as `protocol: tcp` with a port that is open",
+    StopReason.GAP: "a firewall may drop these probes: try another `protocol`, as tcp with a port "
+    "that is open",
+    StopReason.MAX_HOPS: "raise `max_hops` if the path is longer than that",
+    StopReason.LOOP: "the routers that repeat disagree about the way: ask their operators",
+}
 
 _OUTCOMES = {
     StopReason.DESTINATION: "the destination answered",

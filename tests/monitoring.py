@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from exporter.errors import ResolveError
 from exporter.historydb import PathKey
 from exporter.measure import Services
-from exporter.model import NOTHING_KNOWN, Family, FamilyChoice, HostInfo
+from exporter.model import NOTHING_KNOWN, Family, FamilyChoice, HostInfo, Response
 from exporter.pacer import Pacer
 from exporter.settings import Module, Target
 from exporter.target import TargetMonitor
@@ -63,6 +63,7 @@ class Stage:
         self.infos: dict[str, HostInfo] = {}
         self.asked: list[str] = []
         self.recorded: list[float] = []
+        self.heard: list[Response] = []
         self.views: list[View] = []
         self.verdicts: list[Verdict] = []
         self.withdrawn: list[Key] = []
@@ -74,6 +75,7 @@ class Stage:
             counts=self.counts,
             info=self._info,
             recorded=self.recorded.append,
+            heard=lambda target, family, response: self.heard.append(response),
             publish=self.views.append,
             withdraw=self.withdrawn.append,
             changed=lambda target, family, verdict: self.verdicts.append(verdict),

@@ -19,15 +19,16 @@ global: {{scrape_interval: 1s}}
 scrape_configs:
   - job_name: ftr
     static_configs: [{{targets: {addresses}}}]
+{more}
 """
 WEB = "http://127.0.0.1:9090"
 
 
 @contextmanager
-def prometheus(lab: Lab, *addresses: str) -> Iterator[None]:
-    """Prometheus, scraping these addresses every second."""
+def prometheus(lab: Lab, *addresses: str, more: str = "") -> Iterator[None]:
+    """Prometheus, scraping these addresses every second; `more` are lines of the job."""
     config = lab.shared / "prometheus.yml"
-    config.write_text(SCRAPE.format(addresses=json.dumps(addresses)))
+    config.write_text(SCRAPE.format(addresses=json.dumps(addresses), more=more))
     process = lab.popen(
         [
             "prometheus",

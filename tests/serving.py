@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from exporter.events import Hub
 from exporter.model import (
     ExtensionObject,
     Family,
@@ -147,6 +148,8 @@ class World:
     chunks: list[bytes] = field(default_factory=lambda: [b"# TYPE ftr_targets gauge\n", b"x 1\n"])
     asked: list[tuple[list[str] | None, list[str] | None, bool]] = field(default_factory=list)
     kept: list[dict[str, object]] = field(default_factory=list)
+    events: Hub = field(default_factory=Hub)
+    traced: list[str] = field(default_factory=list)
 
     def is_ready(self) -> bool:
         """See `Source`."""
@@ -176,6 +179,11 @@ class World:
     async def incidents(self, name: str, limit: int) -> list[dict[str, object]]:
         """See `Source`."""
         return self.kept[:limit]
+
+    def trace_now(self, name: str) -> bool:
+        """See `Source`; a second time it runs already."""
+        self.traced.append(name)
+        return self.traced.count(name) == 1
 
 
 @asynccontextmanager

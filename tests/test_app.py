@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from exporter.app import Daemon, Options
@@ -101,6 +102,7 @@ def test_log_tells_changes_of_state_once(
             network.failing = failing
             await asyncio.sleep(100)
 
+    structlog.reset_defaults()  # A test before this one may have left a level.
     with capture_logs() as logs:
         run_virtual(play(Config((target("example", 1),), enrichment=QUIET), scene))
     told = [log for log in logs if log["event"] == "target.state"]

@@ -92,12 +92,15 @@ def test_what_is_mounted_is_there() -> None:
             elif not source.startswith("${"):
                 assert source in COMPOSE["volumes"]
     assert mounts("exporter")["/etc/ftr-exporter/config.yaml"] == "${FTR_CONFIG:-./config.yaml}"
+    assert "--config.file=/etc/ftr-exporter/config.yaml" in (ROOT / "Dockerfile").read_text()
 
 
 def test_ping_sockets_are_permitted_to_the_user_of_the_image() -> None:
-    """The group of the image's user, 65532, is in the range."""
+    """The group of the image's user is in the range."""
+    user = re.search(r"^USER \d+:(\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert user
     low, high = SERVICES["exporter"]["sysctls"]["net.ipv4.ping_group_range"].split()
-    assert int(low) <= 65532 <= int(high)
+    assert int(low) <= int(user[1]) <= int(high)
 
 
 def test_grafana_finds_its_datasource_and_dashboards() -> None:

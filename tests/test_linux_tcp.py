@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
 
 import pytest
 
-from exporter.model import Family, Kind, Probe, Protocol
-from exporter.sockets.base import ProbeSocket
-from exporter.sockets.linux_tcp import PATIENCE_SECONDS
+from exporter.model import Family, Kind, Probe
+from exporter.sockets.linux_flights import PATIENCE_SECONDS
 from tests.conftest import LabFactory
-from tests.lab.lab import Lab
-from tests.probing import DARK, MAIL, ROUTERS, WEB, Recorder, preferred, run
+from tests.connecting import FAR, descriptors, each_family, opened
+from tests.probing import DARK, MAIL, ROUTERS, WEB, Recorder, run
 from tests.wiretap import wiretap
-
-each_family = pytest.mark.parametrize("family", list(Family))
-FAR = 20
-"""A TTL that reaches every destination."""
-
-
-def opened(
-    recorder: Recorder, destination: dict[Family, str], family: Family, **options: object
-) -> ProbeSocket:
-    """A TCP socket to a destination of the world."""
-    backend = preferred(Protocol.TCP, family)
-    return backend.open(backend.request(destination[family], **options), recorder)
-
-
-def descriptors() -> int:
-    """How many this process has."""
-    return len(os.listdir("/proc/self/fd"))
-
-
-def stand_still(lab: Lab, seconds: float = 1.2) -> None:
-    """Hold up the event loop; by default until the kernel has repeated every unanswered SYN."""
-    time.sleep(seconds)
-    lab.settle()
 
 
 @each_family
@@ -82,7 +56,8 @@ def test_closed_port_is_reached_as_well(lab_factory: LabFactory, family: Family)
         assert (response.reached, response.reply_ttl) == (True, None)
         record = lab.truth().only(ttl=FAR).records[0]
         assert record.second == 80
-        assert record.rtt <= response.rtt <= record.rtt_bound + 0.002
+        # No kernel stamp: as late as this process wakes up.
+        assert record.rtt <= response.rtt <= record.rtt_bound + 0.2
 
     run(test())
 
@@ -99,6 +74,7 @@ def test_unanswered_probe_is_one_packet(lab_factory: LabFactory, family: Family)
             before = descriptors()
             for number in range(3):
                 socket.send(Probe(1, number, FAR))
+                await asyncio.sleep(PATIENCE_SECONDS / 4)
             assert descriptors() == before + 3
             await asyncio.sleep(3 * PATIENCE_SECONDS)
             assert tap.sent() == [("SYN", FAR)] * 3
@@ -151,82 +127,6 @@ def test_port_unreachable_of_the_destination_itself_reaches_it(
         assert [response.code for response in recorder.responses] == [code, code]
 
     run(test())
-
-
-@each_family
-def test_busy_process_takes_nothing_for_lost(lab_factory: LabFactory, family: Family) -> None:
-    """The answers of a router, an open port and a closed one wait in the kernel for longer than
-
-    probes do: they count, and the first two with their true RTTs.
-    """
-    lab = lab_factory("small")
-
-    async def test() -> None:
-        recorder, refused = Recorder(), Recorder()
-        socket, closed = opened(recorder, WEB, family), opened(refused, MAIL, family)
-        socket.send(Probe(1, 0, 1))
-        socket.send(Probe(1, 0, FAR))
-        closed.send(Probe(1, 0, FAR))
-        stand_still(lab)
-        responses = await recorder.until_responses(2)
-        await refused.until_responses(1)
-        socket.close()
-        closed.close()
-        assert [r.kind for r in responses] == [Kind.TIME_EXCEEDED, Kind.CONNECTED]
-        assert max(r.rtt for r in responses) < 0.1
-        assert refused.responses[0].kind is Kind.REFUSED
-
-    run(test())
-
-
-@each_family
-@pytest.mark.parametrize(("hop", "ttl"), [("gw", 1), ("web", 4)])
-def test_answer_to_a_repeated_syn_is_nobodys(
-    lab_factory: LabFactory, family: Family, hop: str, ttl: int
-) -> None:
-    """The first answer is lost, this process is too busy to close, the kernel's second SYN is
-
-    answered: no RTT can be told from that, and the probe stays unanswered.
-    """
-    lab = lab_factory("small")
-    if hop == "gw":
-        lab.set_hop(hop, loss=[1, 0])
-    else:
-        lab.set_target(hop, loss=[1, 0])
-
-    async def test() -> None:
-        recorder = Recorder()
-        socket = opened(recorder, WEB, family)
-        socket.send(Probe(1, 0, ttl))
-        stand_still(lab)
-        await recorder.until(lambda: recorder.strangers == 1)
-        socket.close()
-        assert (recorder.responses, recorder.failures) == ([], [])
-
-    run(test())
-    assert lab.truth().sent == 2
-
-
-@each_family
-def test_stopped_process_sends_one_syn_too_many_at_most(
-    lab_factory: LabFactory, family: Family
-) -> None:
-    """It stands still for 4 seconds; the kernel gives up by itself after the second SYN."""
-    lab = lab_factory("small")
-
-    async def test() -> None:
-        recorder = Recorder()
-        socket = opened(recorder, DARK, family)
-        socket.send(Probe(1, 0, FAR))
-        stand_still(lab, 4)
-        before = descriptors()
-        await asyncio.sleep(0.1)
-        assert descriptors() == before - 1
-        socket.close()
-        assert (recorder.responses, recorder.failures, recorder.strangers) == ([], [], 0)
-
-    run(test())
-    assert lab.truth().sent == 2
 
 
 @each_family

@@ -250,7 +250,14 @@ def test_what_confirms_a_cycle_ends_before_the_next() -> None:
     """Short rounds, none of them begun so late that it would delay the cycle that follows."""
     pace = pace_for(Module(interval=10.0, confirm=3))
     confirming = pace.confirming
-    assert (confirming.rounds, pace.tries) == (1, 6)
-    assert pace.latest + pace.pause + confirming.patience + confirming.linger <= 10.0
-    assert pace.tries * (pace.pause + confirming.patience) < 5.0
+    assert (confirming.rounds, len(pace.pauses)) == (1, 6)
+    assert pace.latest + confirming.patience + confirming.linger <= 10.0
+    assert sum(pace.pauses) + 6 * confirming.patience < 5.0
     assert pace.urgent.spacing < pace.cycle.spacing
+
+
+def test_tcp_gives_each_round_its_port() -> None:
+    """An unanswered SYN holds its port for 0.9 s; a hurried round before would be another flow."""
+    pace = pace_for(Module(protocol=Protocol.TCP, interval=60.0))
+    assert pace.cycle.spacing == pace.urgent.spacing == 1.0
+    assert pace_for(Module(protocol=Protocol.TCP, interval=4.0)).cycle.spacing == 1.0

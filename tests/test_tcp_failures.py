@@ -2,70 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
-import resource
 import subprocess
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from exporter.errors import ErrorReason, ProbeError, SendBlocked, SocketUnavailable
+from exporter.errors import ErrorReason, ProbeError, SendBlocked
 from exporter.model import Family, Probe, Protocol
-from exporter.sockets.base import ProbeSocket
-from exporter.sockets.linux_tcp import PATIENCE_SECONDS
+from exporter.sockets import linux_tcp
+from exporter.sockets.errqueue import OPTIONS
 from tests.conftest import LabFactory
-from tests.probing import DARK, WEB, Recorder, preferred, run
-
-each_family = pytest.mark.parametrize("family", list(Family))
-
-
-def opened(recorder: Recorder, destination: dict[Family, str], family: Family) -> ProbeSocket:
-    """A TCP socket to a destination of the world."""
-    backend = preferred(Protocol.TCP, family)
-    return backend.open(backend.request(destination[family]), recorder)
-
-
-def descriptors() -> int:
-    """How many this process has."""
-    return len(os.listdir("/proc/self/fd"))
+from tests.connecting import descriptors, each_family, opened
+from tests.probing import ROUTERS, WEB, Recorder, preferred, run
 
 
 def command(*words: str) -> None:
     """Change the lab's link."""
     subprocess.run(words, check=True)
-
-
-def burst(socket: ProbeSocket, probes: Iterable[Probe]) -> tuple[int, SendBlocked]:
-    """Send until it is blocked; how many probes left before that."""
-    for count, probe in enumerate(probes):
-        try:
-            socket.send(probe)
-        except SendBlocked as error:
-            return count, error
-    raise AssertionError("never blocked")
-
-
-def take_all_descriptors() -> list[int]:
-    """Open files until the kernel refuses."""
-    taken = []
-    with suppress(OSError):
-        while True:
-            taken.append(os.open("/dev/null", os.O_RDONLY))
-    return taken
-
-
-@contextmanager
-def descriptor_limit(most: int) -> Iterator[None]:
-    """This process may have so many descriptors."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @each_family
@@ -118,71 +74,6 @@ def test_full_queue_of_this_host_blocks(lab_factory: LabFactory, family: Family)
     assert lab.truth().sent == 1
 
 
-def test_probes_leave_descriptors_to_others(lab_factory: LabFactory) -> None:
-    """Near the limit sending is blocked, while files and connections can still be opened; as soon
-
-    as probes in flight are given up it goes on.
-    """
-    lab = lab_factory("small")
-
-    async def test() -> None:
-        recorder = Recorder()
-        with descriptor_limit(descriptors() + 200):
-            socket = opened(recorder, DARK, Family.IPV4)
-            probes = (Probe(1, number // 20, 1 + number % 20) for number in range(300))
-            sent, error = burst(socket, probes)
-            assert "open files" in str(error)
-            others = [os.open("/dev/null", os.O_RDONLY) for _ in range(50)]
-            for each in others:
-                os.close(each)
-            await asyncio.sleep(PATIENCE_SECONDS + 0.1)
-            socket.send(Probe(2, 0, 1))
-            socket.close()
-        assert 50 < sent < 200
-        assert lab.truth().sent == sent + 1
-
-    run(test())
-
-
-def test_no_descriptor_at_all_blocks(lab_factory: LabFactory) -> None:
-    """Others have taken every one: the kernel refuses, nothing is sent and nothing is lost."""
-    lab = lab_factory("small")
-
-    async def test() -> None:
-        recorder = Recorder()
-        socket = opened(recorder, WEB, Family.IPV4)
-        with descriptor_limit(descriptors() + 1):
-            taken = take_all_descriptors()
-            with pytest.raises(SendBlocked, match="open files"):
-                socket.send(Probe(1, 0, 1))
-            with pytest.raises(SocketUnavailable):
-                opened(recorder, WEB, Family.IPV4)
-            for each in taken:
-                os.close(each)
-        socket.send(Probe(1, 1, 1))
-        await recorder.until_responses(1)
-        socket.close()
-
-    run(test())
-    assert lab.truth().sent == 1
-
-
-def test_every_source_port_in_flight_blocks(lab_factory: LabFactory) -> None:
-    """More rounds at once than a TTL has ports: told, and over as soon as one is answered."""
-    lab_factory("small")
-
-    async def test() -> None:
-        recorder = Recorder()
-        socket = opened(recorder, DARK, Family.IPV4)
-        sent, error = burst(socket, (Probe(1, number, 9) for number in range(100)))
-        assert (sent, "source port" in str(error)) == (64, True)
-        socket.send(Probe(1, 0, 1))
-        await recorder.until_responses(1)
-        socket.close()
-
-    run(test())
-
-
 @each_family
 def test_address_that_went_away_is_a_local_failure(lab_factory: LabFactory, family: Family) -> None:
     """The source address is taken from the link between two probes."""
@@ -203,3 +94,44 @@ def test_address_that_went_away_is_a_local_failure(lab_factory: LabFactory, fami
         assert caught.value.reason is ErrorReason.UNREACHABLE_NETWORK
 
     run(test())
+
+
+@each_family
+def test_kernel_without_rfc4884_will_do(
+    lab_factory: LabFactory, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux before 5.9 does not know the option; here it refuses another unknown one."""
+    lab_factory("small")
+    unknown = replace(OPTIONS[family], receive_extensions=199)
+    monkeypatch.setitem(OPTIONS, family, unknown)
+
+    async def test() -> None:
+        recorder = Recorder()
+        socket = opened(recorder, WEB, family)
+        socket.send(Probe(1, 0, 2))
+        (response,) = await recorder.until_responses(1)
+        socket.close()
+        assert response.address == ROUTERS[family][1]
+
+    run(test())
+
+
+@pytest.mark.parametrize("content", [None, "", "1 2 3", "32768\tmany"])
+def test_port_range_that_cannot_be_read(
+    lab_factory: LabFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    """No such file, or nonsense in it: the usual range is assumed, and left alone."""
+    lab = lab_factory("small")
+    if content is not None:
+        (tmp_path / "range").write_text(content)
+    monkeypatch.setattr(linux_tcp, "_PORT_RANGE", tmp_path / "range")
+
+    async def test() -> None:
+        recorder = Recorder()
+        socket = opened(recorder, WEB, Family.IPV4)
+        socket.send(Probe(1, 0, 1))
+        await recorder.until_responses(1)
+        socket.close()
+
+    run(test())
+    assert lab.truth().records[0].first not in range(32768, 61000)

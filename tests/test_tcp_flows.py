@@ -12,14 +12,15 @@ import pytest
 
 from exporter.model import Family, Probe, Protocol
 from exporter.pacer import Pacer
-from exporter.sockets.linux_tcp import PATIENCE_SECONDS, LinuxTcpSocket
+from exporter.sockets.linux_flights import PATIENCE_SECONDS
+from exporter.sockets.linux_tcp import LinuxTcpSocket
 from exporter.strategy import Plan
 from exporter.tracer import ResponseCounts, Tracer
 from tests.conftest import LabFactory
+from tests.connecting import each_family
 from tests.lab.lab import Lab
 from tests.probing import DARK, WEB, Recorder, preferred, run
 
-each_family = pytest.mark.parametrize("family", list(Family))
 BASE = 21_000
 Path = tuple[tuple[str, ...], ...]
 ANYWHERE = {Family.IPV4: "0.0.0.0", Family.IPV6: "::"}
@@ -37,6 +38,27 @@ def held(port: int, family: Family) -> Iterator[None]:
     with sockets.socket(inet) as holder:
         holder.bind((ANYWHERE[family], port))
         yield
+
+
+@each_family
+def test_next_trace_takes_the_port_from_what_waits(lab_factory: LabFactory, family: Family) -> None:
+    """A silent hop is asked twice in one trace, then by two more at once: a trace that follows
+    takes the hop's own port, so that it sees the flow that it shall confirm."""
+    lab = lab_factory("small")
+
+    async def test() -> None:
+        recorder, backend = Recorder(), preferred(Protocol.TCP, family)
+        socket = backend.open(backend.request(DARK[family], local_port=BASE), recorder)
+        for trace, number in ((1, 0), (1, 1), (2, 0), (3, 0)):
+            socket.send(Probe(trace, number, 7))
+        socket.send(Probe(3, 0, 1))
+        await recorder.until_responses(1)
+        socket.close()
+        assert recorder.failures == []
+
+    run(test())
+    own = BASE + 6
+    assert [port for ttl, port in ports(lab) if ttl == 7] == [own, own + 256, own, own]
 
 
 @each_family
@@ -127,6 +149,25 @@ def test_two_sockets_that_want_one_port(lab_factory: LabFactory, family: Family)
     assert used[0] == BASE
     assert used[1] != BASE
     assert used == used[:2] * 3
+
+
+@each_family
+def test_destinations_share_ports(lab_factory: LabFactory, family: Family) -> None:
+    """Each has all of them for itself: probes to two hosts leave from the same port at once."""
+    lab = lab_factory("small")
+
+    async def test() -> None:
+        backend, recorder = preferred(Protocol.TCP, family), Recorder()
+        requests = [backend.request(each[family], local_port=BASE) for each in (DARK, WEB)]
+        found = [backend.open(request, recorder) for request in requests]
+        for socket in found:
+            socket.send(Probe(1, 0, 9))
+        await recorder.until_responses(1)
+        for socket in found:
+            socket.close()
+
+    run(test())
+    assert ports(lab) == [(9, BASE + 8)] * 2
 
 
 @each_family

@@ -11,8 +11,9 @@ from aiohttp import web
 from aiohttp.test_utils import unused_port
 
 from exporter.model import Family, Kind, Probe, Protocol
-from exporter.sockets.linux_tcp import PATIENCE_SECONDS
+from exporter.sockets.linux_flights import PATIENCE_SECONDS
 from tests.conftest import LabFactory
+from tests.connecting import each_family
 from tests.lab.lab import Lab
 from tests.probing import Recorder, preferred, run
 from tests.wiretap import wiretap
@@ -21,7 +22,6 @@ LISTENING = "0A"
 TABLES = {Family.IPV4: Path("/proc/self/net/tcp"), Family.IPV6: Path("/proc/self/net/tcp6")}
 LOOPBACK = {Family.IPV4: "127.0.0.1", Family.IPV6: "::1"}
 places = pytest.mark.parametrize("place", ["loopback", "own address"])
-each_family = pytest.mark.parametrize("family", list(Family))
 
 
 def host(lab: Lab, family: Family, place: str) -> str:

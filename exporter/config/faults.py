@@ -15,9 +15,22 @@ from exporter.config.node import BROKEN, Node, Path, Problem
 from exporter.config.rules import allowed, plain_type, rule_of
 from exporter.config.scalars import Odd
 from exporter.config.shown import shown
+from exporter.errors import ConfigError, Fault
 
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _MOST_SUGGESTIONS_FROM: Final = 200
+_LONGEST_FILE_NAME: Final = 4096
+
+
+def config_error(file: str, problems: Iterable[Problem]) -> ConfigError:
+    """Return the error that tells all `problems` of a file, in the order of their lines."""
+    name = shown(file, _LONGEST_FILE_NAME)
+    return ConfigError(
+        tuple(
+            Fault(name, problem.line, key_of(problem.path), problem.message)
+            for problem in sorted(problems, key=lambda problem: problem.line)
+        )
+    )
 
 
 def key_of(path: Path) -> str:
@@ -95,6 +108,8 @@ def problem_of(error: Mapping[str, Any], root: Node, base: Path, model: type[Bas
         return Problem(line, path, f"the key is missing; allowed is {words}")
     rule = rule_of(field) if field else None
     what = found(node, text_wanted=rule is not None and rule.text)
+    if rule is not None and rule.secret:
+        what = "found text that is not shown here, for it is secret"
     return Problem(line, path, f"found {what}{_reason(error)}; allowed is {words}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from ipaddress import ip_address
@@ -15,7 +14,7 @@ from exporter.config.schema import ModuleFields
 from exporter.config.shown import shown
 from exporter.model import Family, FamilyChoice, Protocol
 from exporter.settings import Module
-from exporter.sockets.table import candidates
+from exporter.sockets.table import PLATFORM, candidates
 from exporter.sockets.udp_services import size_fault
 
 FIELD_NAMES: Final = tuple(field.name for field in fields(Module))
@@ -123,7 +122,7 @@ def _backends(module: Module) -> Iterator[Conflict]:
     """A protocol that no backend speaks on this platform, options that none of them can honour."""
     able = candidates(module.protocol)
     if not able:
-        yield Conflict(("protocol",), f"nothing here probes by {module.protocol} on {sys.platform}")
+        yield Conflict(("protocol",), f"nothing here probes by {module.protocol} on {PLATFORM}")
     for name in _OPTIONS:
         options = frozenset((name,)) if getattr(module, name) else frozenset[str]()
         obstacles = [each.obstacles(options) for each in able]

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path as FilePath
 from typing import Any, Final
 
 from exporter.config import sections
-from exporter.config.faults import found, key_of
+from exporter.config.faults import config_error, found
 from exporter.config.node import Problem
 from exporter.config.report import Report
 from exporter.config.schema import Document
-from exporter.config.shown import shown
 from exporter.config.source import Unreadable, read_text
 from exporter.config.targets import TargetBuilder
 from exporter.config.yamltree import LOADER, read_tree
-from exporter.errors import ConfigError, Fault
 from exporter.settings import Config, Target
 
 _WORK: Final = ("targets", "target_files", "target_urls", "probe")
-_LONGEST_FILE_NAME: Final = 4096
 
 
 def load_config(path: str | FilePath) -> Config:
@@ -31,7 +27,7 @@ def load_config(path: str | FilePath) -> Config:
     try:
         text = read_text(file)
     except Unreadable as error:
-        raise _error(str(path), [error.problem]) from error
+        raise config_error(str(path), [error.problem]) from error
     return parse_config(text, str(path), file.parent)
 
 
@@ -41,26 +37,16 @@ def parse_config(text: str, file: str, directory: FilePath, loader: Any = LOADER
     root = tree.root
     if root is None or root.value is None:
         empty = Problem(0, (), "the file is empty; it needs at least `targets`")
-        raise _error(file, tree.problems or [empty])
+        raise config_error(file, tree.problems or [empty])
     if not isinstance(root.value, dict):
         wrong = Problem(root.line, (), f"found {found(root)}; allowed is a mapping with `targets`")
-        raise _error(file, tree.problems or [wrong])
+        raise config_error(file, tree.problems or [wrong])
     report = Report(root)
     config = _build(report, root.value, directory)
     problems = [*tree.problems, *report.problems]
     if problems:
-        raise _error(file, problems)
+        raise config_error(file, problems)
     return config
-
-
-def _error(file: str, problems: Iterable[Problem]) -> ConfigError:
-    name = shown(file, _LONGEST_FILE_NAME)
-    return ConfigError(
-        tuple(
-            Fault(name, problem.line, key_of(problem.path), problem.message)
-            for problem in sorted(problems, key=lambda problem: problem.line)
-        )
-    )
 
 
 def _build(report: Report, data: dict[str, Any], directory: FilePath) -> Config:

@@ -32,10 +32,11 @@ _SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
 
 def tables() -> str:
     """Return every key with its type, default, what it allows, and its meaning, as Markdown."""
-    return "\n".join(_section(*section) for section in _SECTIONS)
+    return "\n".join(section(*each) for each in _SECTIONS)
 
 
-def _section(title: str, note: str, model: type[BaseModel]) -> str:
+def section(title: str, note: str, model: type[BaseModel]) -> str:
+    """One model as a heading and a table."""
     fields = model.model_fields
     if model is schema.TargetFields:
         fields = {k: f for k, f in fields.items() if k not in schema.ModuleFields.model_fields}

@@ -20,7 +20,8 @@ Json = dict[str, Any]
 class Rule:
     """Metadata of a field that `parse` reads; it raises `ValueError`, with the reason or empty.
 
-    `allowed` completes the sentence "allowed is ..."; `text` says that YAML must see text.
+    `allowed` completes the sentence "allowed is ..."; `text` says that YAML must see text, and
+    `secret` that no message shows it.
     """
 
     parse: Callable[[object], object]
@@ -28,6 +29,7 @@ class Rule:
     schema: Json
     type_name: str = "text"
     text: bool = True
+    secret: bool = False
 
     def __get_pydantic_core_schema__(
         self, _source: object, _handler: GetCoreSchemaHandler

@@ -65,7 +65,8 @@ class ModuleFields(Strict):
     )
     timeout: Annotated[float, rules.duration(0.01, 60)] = _key(
         _MODULE.timeout,
-        "Longest wait for the answer to a probe; no longer than `interval`.",
+        "Longest wait for the answer to a probe; no longer than `interval`. "
+        "TCP waits 0.9 s at most.",
         "1s",
     )
     probes: Annotated[int, rules.whole(1, 100)] = _key(

@@ -5,24 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from exporter.jsonform import loss_json, rfc3339, trace_json
+from exporter.jsonform import host_json, loss_json, rfc3339, trace_json
 from exporter.model import Trace
 from exporter.mtu import PathMtu
-from exporter.path import as_path
+from exporter.path import as_path, links
 from exporter.server.source import TargetState
 from exporter.view import View
 from exporter.watch.verdict import Balancing, Knowledge
-from exporter.words import errors_in_words
+from exporter.words import errors_in_words, outcome_in_words, remedy_in_words
+
+RECENT = 30
+"""Cycles that the short form of a target tells the RTT of, where it is asked to."""
 
 _MEASURED = (
     "address",
     "backend",
     "reached",
     "stop_reason",
+    "outcome",
+    "remedy",
     "rtt_seconds",
     "loss_ratio",
     "hops",
     "last_trace_at",
+    "last_change_at",
 )
 
 
@@ -35,12 +41,12 @@ def encode(form: object) -> bytes:
         return json.dumps(form, separators=(",", ":")).encode()
 
 
-def list_pieces(states: Iterable[TargetState]) -> Iterator[bytes]:
+def list_pieces(states: Iterable[TargetState], *, recent: bool = False) -> Iterator[bytes]:
     """`{"targets": [...]}` in pieces, one target each, so that ten thousand stall nobody."""
     separator = b""
     yield b'{"targets":['
     for state in states:
-        yield separator + encode(state_json(state))
+        yield separator + encode(state_json(state, recent=recent))
         separator = b","
     yield b"]}\n"
 
@@ -55,9 +61,16 @@ def incident_pieces(name: str, incidents: Iterable[dict[str, object]]) -> Iterat
     yield b"]}\n"
 
 
-def state_json(state: TargetState) -> dict[str, object]:
+def state_json(state: TargetState, *, recent: bool = False) -> dict[str, object]:
     """A target in short: what it is, and how it is over each family."""
-    return {**_head(state), "families": [view_json(view) for view in state.views]}
+    families = [view_json(view) | (_recent(view) if recent else {}) for view in state.views]
+    return {**_head(state), "families": families}
+
+
+def event_json(view: View) -> dict[str, object]:
+    """The event `state`: how a target is over one family, with its recent RTTs."""
+    name = view.target.name
+    return {"event": "state", "target": name, **view_json(view), **_recent(view)}
 
 
 def target_json(state: TargetState) -> dict[str, object]:
@@ -69,7 +82,7 @@ def target_json(state: TargetState) -> dict[str, object]:
 def view_json(view: View) -> dict[str, object]:
     """How a target is over one family; what is unknown, as before the first cycle, is null."""
     form: dict[str, object] = {"family": view.family.value, "protocol": view.protocol.value}
-    trace = view.trace
+    trace, changed_at = view.trace, view.facts.changed_at
     if trace is None:
         return form | dict.fromkeys(_MEASURED) | {"as_path": [], "errors": []}
     return form | {
@@ -77,10 +90,13 @@ def view_json(view: View) -> dict[str, object]:
         "backend": trace.backend or None,
         "reached": trace.reached,
         "stop_reason": trace.stop_reason.value,
+        "outcome": outcome_in_words(trace),
+        "remedy": remedy_in_words(trace),
         "rtt_seconds": mean_rtt(trace),
         "loss_ratio": loss(trace),
         "hops": trace.path_hops,
         "last_trace_at": rfc3339(trace.started_at),
+        "last_change_at": None if changed_at is None else rfc3339(changed_at),
         "as_path": list(as_path(view.path, view.infos)),
         "errors": errors_in_words(trace),
     }
@@ -97,6 +113,17 @@ def loss(trace: Trace) -> float | None:
     if not trace.destination_sent:
         return None
     return round(trace.destination_lost / trace.destination_sent, 6)
+
+
+def _recent(view: View) -> dict[str, object]:
+    """The median RTT of each of the latest cycles, None where nothing came back."""
+    cycles = view.tally.recent.cycles(RECENT)
+    return {"recent_rtt_seconds": [median(cycle.rtts) for cycle in cycles]}
+
+
+def median(ascending: tuple[float, ...]) -> float | None:
+    """The middle one, the lower of two; None of none."""
+    return ascending[(len(ascending) - 1) // 2] if ascending else None
 
 
 def _head(state: TargetState) -> dict[str, object]:
@@ -116,7 +143,10 @@ def _detail(view: View) -> dict[str, object]:
     form: dict[str, object] = {
         "path": list(view.path),
         "branches": facts.branches,
+        "first_ttl": facts.known.first_ttl,
         "parallel_hops": list(_parallel_hops(facts.known)),
+        "links": [],
+        "hosts": {address: host_json(info) for address, info in view.infos.items()},
         "outage": facts.outage,
         "mtu": None if facts.mtu is None else _mtu(facts.mtu),
         "loss": loss_json(view.tally.window.loss),
@@ -126,6 +156,9 @@ def _detail(view: View) -> dict[str, object]:
     if view.trace is not None:
         name = view.target.name
         form["trace"] = trace_json(view.trace, view.infos, target=name, path=view.path)
+        form["links"] = [
+            {"ttl": ttl, "near": near, "far": far} for ttl, near, far in links(view.trace)
+        ]
     return form
 
 

@@ -20,6 +20,8 @@ from exporter.server.address import (
 
 BACKLOG = 128
 
+_REUSE_SHARES_PORTS = hasattr(socket, "SO_EXCLUSIVEADDRUSE")
+"""With the sockets of Windows SO_REUSEADDR lets two programs listen on one port."""
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -36,7 +38,10 @@ class Bound:
         """Where it really listens, in the form of a listen address."""
         if self._path is not None:
             return f"unix:{self._path}"
-        host, port = self.sock.getsockname()[:2]
+        name = self.sock.getsockname()
+        if not isinstance(name, tuple):
+            return f"unix:{os.fsdecode(name)}"
+        host, port = name[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def close(self) -> None:
@@ -116,7 +121,7 @@ async def _resolve(
 def _bind_tcp(family: socket.AddressFamily, sockaddr: tuple[object, ...]) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":
+        if not _REUSE_SHARES_PORTS:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import struct
 import zlib
@@ -24,8 +23,8 @@ WRITE_TIMEOUT = 30.0
 
 _GZIP = zlib.MAX_WBITS | 16
 _LEVEL = 1
-# struct linger, on for 0 seconds; its fields are ints, on Windows shorts.
-_RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+# struct linger, on for 0 seconds; its fields are ints, shorts with the sockets of Windows.
+_RESET = struct.pack("hh" if hasattr(socket, "SO_EXCLUSIVEADDRUSE") else "ii", 1, 0)
 
 
 def slices(pieces: Iterable[bytes], most: int) -> Iterator[list[memoryview | bytes]]:
@@ -97,11 +96,11 @@ async def _stream(
         if compressor is not None:
             await response.write(compressor.flush())
     except TimeoutError:
-        _hang_up(request)
+        hang_up(request)
         raise ConnectionResetError("the client took no data in time") from None
 
 
-def _hang_up(request: web.Request) -> None:
+def hang_up(request: web.Request) -> None:
     """Reset the connection: what this process and the kernel still buffer for it is thrown away."""
     transport = request.transport
     if transport is not None:

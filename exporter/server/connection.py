@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
@@ -15,7 +17,13 @@ class Connection(web.RequestHandler):
     aiohttp logs each with a traceback, which lets anyone fill a log, and names its version.
     """
 
-    __slots__ = ()
+    when_lost: Callable[[], None] | None = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell a handler that would else wait for something to send."""
+        super().connection_lost(exc)
+        if self.when_lost is not None:
+            self.when_lost()
 
     def handle_error(
         self,

@@ -1,33 +1,16 @@
-"""The frame around every page: head, style, navigation and the policy that allows just that."""
+"""The frame around every page: head, navigation and the policy that allows just what it loads."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from html import escape
 
-_STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; --bad: #b3261e; }
-@media (prefers-color-scheme: dark) { :root { --bad: #ff8a80; } }
-body { margin: 0 auto; max-width: 80rem; padding: 1rem; }
-nav a { margin-right: 1rem; }
-h1 { overflow-wrap: anywhere; }
-caption { padding: .5rem 0; text-align: left; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { border-bottom: 1px solid #8886; padding: .25rem .75rem .25rem 0; text-align: left;
-  vertical-align: top; }
-.scroll { overflow-x: auto; }
-.number { text-align: right; white-space: nowrap; }
-.bad { color: var(--bad); }
-"""
-
-_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+from exporter.server.static import asset_path
 
 POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Content-Security-Policy of the pages: this one style sheet, an empty icon, nothing else."""
+"""Content-Security-Policy of the pages: nothing inline, nothing from anywhere else."""
 
 CONTENT_TYPE = "text/html; charset=utf-8"
 
@@ -39,22 +22,36 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def top(title: str, *, root: str, telemetry_path: str) -> str:
-    """All up to the content. `root` leads from the page to `/`, so that a proxy may move it."""
+def top(title: str, *, root: str, telemetry_path: str, target: str | None = None) -> str:
+    """All up to the content. `root` leads from the page to `/`, so that a proxy may move it.
+
+    `target` is the name that the page's script is to show, None on the page of all targets.
+    """
     metrics = escape(root + telemetry_path.lstrip("/"))
+    data = "" if target is None else f' data-target="{escape(target)}"'
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
+<link rel="icon" href="{root}{asset_path("icon.svg")}">
+<link rel="stylesheet" href="{root}{asset_path("style.css")}">
 <title>{escape(title)} - ftr-exporter</title>
-<style>{_STYLE}</style>
 </head>
-<body>
-<nav><a href="{root}">ftr-exporter</a><a href="{metrics}">Metrics</a>\
-<a href="{root}api/v1/targets">API</a></nav>
-<main>
+<body data-root="{root}"{data}>
+<a class="skip" href="#main">Skip to the content</a>
+<header>
+<nav aria-label="Pages"><a class="home" href="{root}">ftr-exporter</a>\
+<a href="{metrics}">Metrics</a><a href="{root}api/v1/openapi.json">API</a></nav>
+<p id="live" role="status"></p>
+</header>
+<main id="main" tabindex="-1">
 <h1>{escape(title)}</h1>
 """
+
+
+def app(script: str, *, root: str) -> str:
+    """Where a script builds the page; what follows serves those who run none."""
+    source = f"{root}{asset_path(script)}"
+    return f'<div id="app"></div>\n<script type="module" async src="{source}"></script>\n'

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -13,10 +14,16 @@ from exporter.server.address import ListenError
 from exporter.server.bind import BACKLOG, Bound, bind_all
 from exporter.server.connection import Connection
 
+if TYPE_CHECKING:
+    from exporter.server.guard import Guard
+
 __all__ = ["ListenError", "Running", "start_server"]
 
 KEEPALIVE = 125.0
 """Seconds that a connection may stay without a whole request: longer than a scrape interval."""
+
+HANDSHAKE = 10.0
+"""Seconds that a client has for the TLS handshake."""
 
 _logger = logging.getLogger("exporter.server")
 
@@ -47,13 +54,24 @@ class Running:
         await self._runner.cleanup()
 
 
-async def start_server(app: web.Application, addresses: Sequence[str]) -> Running:
-    """Serve `app` on every address. Raises `ListenError`, and then nothing stays bound.
+async def start_server(
+    app: web.Application,
+    addresses: Sequence[str],
+    *,
+    guard: Guard | None = None,
+    sockets: Sequence[socket.socket] = (),
+) -> Running:
+    """Serve `app` on every address and on `sockets`, which listen already.
 
     `:PORT` means all interfaces over IPv4 and IPv6, `unix:PATH` a socket file; port 0 lets the
-    kernel choose.
+    kernel choose. `guard` decides on TLS and on who may ask. Raises `ListenError`, and then
+    nothing stays bound.
     """
-    bound = await bind_all(addresses)
+    tls = None
+    if guard is not None:
+        guard.protect(app)
+        tls = guard.tls
+    bound = [*map(Bound, sockets), *await bind_all(addresses)]
     runner = web.AppRunner(app, access_log=None)
     servers: list[asyncio.Server] = []
     try:
@@ -71,11 +89,24 @@ async def start_server(app: web.Application, addresses: Sequence[str]) -> Runnin
                 access_log=None,  # type: ignore[arg-type] # aiohttp documents None as "off"
             )
 
+        handshake = None if tls is None else HANDSHAKE
         for each in bound:
             if each.sock.family == getattr(socket, "AF_UNIX", None):
-                serve = loop.create_unix_server(connection, sock=each.sock, backlog=BACKLOG)
+                serve = loop.create_unix_server(
+                    connection,
+                    sock=each.sock,
+                    backlog=BACKLOG,
+                    ssl=tls,
+                    ssl_handshake_timeout=handshake,
+                )
             else:
-                serve = loop.create_server(connection, sock=each.sock, backlog=BACKLOG)
+                serve = loop.create_server(
+                    connection,
+                    sock=each.sock,
+                    backlog=BACKLOG,
+                    ssl=tls,
+                    ssl_handshake_timeout=handshake,
+                )
             servers.append(await serve)
     except BaseException:
         await Running(runner, bound, servers).stop(0)

@@ -1,4 +1,4 @@
-"""The plain pages: all targets in a table, and the latest trace of one, without scripts."""
+"""The pages: a script draws them; without, tables show all targets or one's latest trace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exporter.jsonform import rfc3339
 from exporter.model import NOTHING_KNOWN, Hop, HostInfo, Trace
 from exporter.path import as_path
 from exporter.server.api import loss, mean_rtt
-from exporter.server.frame import END, encode, top
+from exporter.server.frame import END, app, encode, top
 from exporter.server.source import TargetState
 from exporter.view import View
 from exporter.words import outcome_in_words
@@ -24,20 +24,23 @@ _NUMBERS = frozenset({"RTT", "Loss", "Hops", "Hop", "Sent", "Best", "Mean", "Wor
 def home_pieces(states: Iterable[TargetState], *, telemetry_path: str) -> Iterator[bytes]:
     """The page at `/`, one piece for each target, so that ten thousand stall nobody."""
     head = top("Targets", root="./", telemetry_path=telemetry_path)
-    yield encode(head + _table_top("Every target and its latest trace", _TARGETS))
+    table = _table_top("Every target and its latest trace", _TARGETS)
+    yield encode(head + app("home.js", root="./") + _PLAIN + table)
     for state in states:
         views: Iterable[View | None] = state.views or (None,)
         yield encode("".join(_target_row(state, view) for view in views))
-    yield encode(_TABLE_END + END)
+    yield encode(_TABLE_END + _PLAIN_END + END)
 
 
 def target_page(state: TargetState, *, root: str, telemetry_path: str) -> bytes:
     """The page of one target: its latest trace over each family, hop by hop."""
-    text = [top(state.target.name, root=root, telemetry_path=telemetry_path), _facts(state)]
+    name = state.target.name
+    text = [top(name, root=root, telemetry_path=telemetry_path, target=name)]
+    text += [app("target.js", root=root), _PLAIN, _facts(state)]
     text += [_family(view) for view in state.views]
     if not state.views:
         text.append("<p>No trace has ended yet.</p>\n")
-    return encode("".join([*text, END]))
+    return encode("".join([*text, _PLAIN_END, END]))
 
 
 def missing_page(message: str, *, root: str, telemetry_path: str) -> bytes:
@@ -148,4 +151,5 @@ def _table_top(caption: str, columns: tuple[str, ...]) -> str:
 
 
 _NUMBER_CLASS = ' class="number"'
+_PLAIN, _PLAIN_END = "<noscript>\n", "</noscript>\n"
 _TABLE_END = "</tbody>\n</table>\n</div>\n"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
+from exporter.events import Hub
 from exporter.settings import Target
 from exporter.view import View
 
@@ -24,6 +25,11 @@ class TargetState:
 
 class Source(Interface):
     """The daemon, as the server sees it. Called from the event loop; answers at once."""
+
+    @property
+    def events(self) -> Hub:
+        """Where to listen to what happens; closed when the server ends."""
+        ...
 
     def is_ready(self) -> bool:
         """Whether the configuration is loaded and the schedule runs."""
@@ -48,4 +54,8 @@ class Source(Interface):
 
     async def incidents(self, name: str, limit: int) -> list[dict[str, object]]:
         """Traces of a target kept from around changes and outages, in JSON form, newest first."""
+        ...
+
+    def trace_now(self, name: str) -> bool:
+        """Start a cycle of this target out of turn; False where one runs already."""
         ...

@@ -60,9 +60,10 @@ class Connector:
         except OSError as error:
             if error.errno != errno.ENOPROTOOPT:
                 raise
-            # Linux before 5.9: probing works, MPLS labels are not to be had.
-            extensions = OPTIONS[request.family].receive_extensions
-            self._options = [option for option in self._options if option[1] != extensions]
+            # Linux before 5.9: probing works all the same.
+            family = OPTIONS[request.family]
+            missing = (family.level, family.receive_extensions, 1)
+            self._options = [option for option in self._options if option != missing]
             self._idle = self._open()
         try:
             self._idle.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)

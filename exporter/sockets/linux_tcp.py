@@ -11,7 +11,8 @@ What the kernel's own TCP does, as measured with Linux 6.18, decides the rest:
   never seen. Nor is an error whose quote a translator changed.
 - An unanswered SYN is sent again after a second (RFC 6298 section 2.1), and no option forbids that
   to a user: `TCP_SYNCNT` and `TCP_USER_TIMEOUT` begin to count with the second one. So a probe is
-  given up before, after 0.9 s, whatever the timeout of the trace: slower answers are lost.
+  given up before, after 0.9 s, whatever the timeout of the trace: slower answers are lost. It is
+  given up earlier where the next trace asks the same TTL, for that needs its port.
 - An open port's SYN-ACK is not acknowledged but reset, before the service learns of it.
 - A SYN gets no send stamp. The RTT of a router's answer runs from a clock reading before connect(2)
   to the kernel's receive stamp; that of an open port is the kernel's own; that of a refused one is
@@ -20,11 +21,9 @@ What the kernel's own TCP does, as measured with Linux 6.18, decides the rest:
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import random
-import select
 import socket
 import struct
 import time
@@ -44,17 +43,15 @@ from exporter.sockets.linux_connect import (
     is_still_here,
     tcp_info,
 )
+from exporter.sockets.linux_flights import Flights
 from exporter.sockets.local_errors import no_neighbour, send_error
 from exporter.sockets.roundtrip import round_trip
 from exporter.sockets.source_ports import SourcePorts
 from exporter.sockets.tcpinfo import TcpInfo
 
-PATIENCE_SECONDS = 0.9
-_NS = 1_000_000_000
-_REPEATED_AFTER_NS = _NS
+_REPEATED_AFTER_NS = 1_000_000_000
 _CLOCK_ERROR_SECONDS = 0.001
 _DATA_BYTES, _CONTROL_BYTES = 2048, 512
-_EVENTS_PER_WAKE_UP = 256
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
 _PORTS = struct.Struct("!HH")
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -71,7 +68,7 @@ def open_linux_tcp(request: SocketRequest, listener: Listener) -> ProbeSocket:
 
 
 class LinuxTcpSocket:
-    """A `ProbeSocket` with a TCP socket for each probe in flight, and one epoll(7) set for all."""
+    """A `ProbeSocket` with a TCP socket for each probe in flight."""
 
     backend = "linux-tcp"
     protocol = Protocol.TCP
@@ -84,16 +81,20 @@ class LinuxTcpSocket:
         ephemeral = _ephemeral_ports()
         base = request.local_port or random.choice(ephemeral)
         self._ports = SourcePorts(base, self._port, ephemeral)
-        self._flights: dict[int, Flight] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._loop = asyncio.get_running_loop()
-        self._epoll = select.epoll()
-        self._connector = Connector(request)
-        self._loop.add_reader(self._epoll.fileno(), self._readable)
+        self._flights = Flights(self._look, self._give_up)
+        try:
+            self._connector = Connector(request)
+        except BaseException:
+            self._flights.close()
+            raise
 
     def send(self, probe: Probe) -> None:
         """See `ProbeSocket`."""
         destination = self._request.destination
+        if self._ports.is_away(probe.ttl):
+            # A trace that follows at once must see the same flow, or it would confirm another's.
+            for former in self._flights.earlier(probe):
+                self._give_up(former)
         for port in self._ports.offer(probe.ttl):
             try:
                 self._add(self._connector.connect(probe, port))
@@ -109,66 +110,30 @@ class LinuxTcpSocket:
 
     def close(self) -> None:
         """See `ProbeSocket`."""
-        if self._epoll.closed:
-            return
-        self._loop.remove_reader(self._epoll.fileno())
-        self._epoll.close()
+        self._flights.close()
         self._connector.close()
-        if self._timer is not None:
-            self._timer.cancel()
-        for flight in self._flights.values():
-            flight.socket.close()
-        self._flights.clear()
-
-    # -- probes in flight, the oldest first ---------------------------------------------------
 
     def _add(self, flight: Flight) -> None:
-        try:
-            # Edge-triggered: what this process chooses to leave cannot keep it awake.
-            self._epoll.register(flight.socket.fileno(), select.EPOLLOUT | select.EPOLLET)
-        except OSError:
-            flight.socket.close()
-            raise
-        self._flights[flight.socket.fileno()] = flight
+        self._flights.add(flight)
         self._ports.take(flight.sent.port)
-        if self._timer is None:
-            self._timer = self._loop.call_later(PATIENCE_SECONDS, self._expire)
 
     def _finish(self, flight: Flight) -> Probe:
-        """Nothing more is expected; closing takes the socket out of the epoll set as well."""
-        del self._flights[flight.socket.fileno()]
+        self._flights.finish(flight)
         self._ports.give_back(flight.sent.port)
-        flight.socket.close()
         return flight.sent.probe
 
-    def _expire(self) -> None:
-        """Give up probes before the kernel repeats them; one timer, for the oldest."""
-        self._timer = None
-        while self._flights:
-            flight = next(iter(self._flights.values()))
-            age = (time.monotonic_ns() - flight.sent.monotonic_ns) / _NS
-            if age < PATIENCE_SECONDS:
-                self._timer = self._loop.call_later(PATIENCE_SECONDS - age, self._expire)
-                return
-            # A busy process may not have seen yet that it was answered.
-            self._look(flight)
-            if flight.socket.fileno() >= 0:
-                self._give_up(flight)
-
     def _give_up(self, flight: Flight) -> None:
+        """The kernel would soon repeat the SYN."""
+        # A busy process may not have seen yet that it was answered.
+        self._look(flight)
+        if flight.socket.fileno() < 0:
+            return
         never_left = is_still_here(flight.socket)
         probe = self._finish(flight)
         if never_left:
             self._listener.failed(probe, no_neighbour(self._request.destination))
 
     # -- what the kernel says -----------------------------------------------------------------
-
-    def _readable(self) -> None:
-        """Look at sockets with news, bounded so that no target starves the others."""
-        for descriptor, _ in self._epoll.poll(0, _EVENTS_PER_WAKE_UP):
-            flight = self._flights.get(descriptor)
-            if flight is not None:
-                self._look(flight)
 
     def _look(self, flight: Flight) -> None:
         while flight.socket.fileno() >= 0:

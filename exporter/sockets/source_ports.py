@@ -43,6 +43,10 @@ class SourcePorts:
             if port not in self._busy and port != self._never:
                 yield port
 
+    def is_away(self, ttl: int) -> bool:
+        """Whether the TTL's own port is in use by a probe in flight."""
+        return self._port(ttl, self._own.get(ttl, 0)) in self._busy
+
     def take(self, port: int) -> None:
         """A probe left from this port."""
         self._busy.add(port)

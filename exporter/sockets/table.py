@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from exporter.model import Family, Protocol
 from exporter.sockets.base import SocketRequest
 
+PLATFORM = sys.platform
+"""Where this is, for messages."""
 _OPTIONS = {
     "packet_size": "packet_size",
     "dscp": "dscp",
@@ -73,6 +75,18 @@ CANDIDATES = (
         ),
     ),
     Candidate("linux-udp", Protocol.UDP, "exporter.sockets.linux_udp", "open_linux_udp"),
+    Candidate(
+        "windows-icmp",
+        Protocol.ICMP,
+        "exporter.sockets.windows_icmp",
+        "open_windows_icmp",
+        platforms=("win32",),
+        cannot=(
+            ("dscp", "Windows ignores the type of service of an echo request"),
+            ("interface", "Windows sends by its routes; name an address to send from as source"),
+            ("mtu", "Windows tells no MTU, and keeps to what it learnt of the path before"),
+        ),
+    ),
     Candidate(
         "linux-quic", Protocol.QUIC, "exporter.sockets.linux_quic", "open_linux_quic", auto=False
     ),

@@ -51,7 +51,7 @@ class DemoError(FtrError):
 def configuration(world: World) -> dict[str, object]:
     """What the daemon is told to trace: every target, both families where it has both."""
     return {
-        "defaults": {"interval": "5s", "timeout": "1s"},
+        "defaults": {"interval": "5s", "timeout": "1s", "flows": 8},
         "targets": [
             {
                 "host": target.node.hostname,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import array
 import errno
-import fcntl
 import os
 import socket
 import struct
@@ -140,6 +139,8 @@ class Netlink:
 
 def offloads_off(name: str) -> None:
     """Have the kernel write whole checksums and packets, for quotes show them as they are sent."""
+    import fcntl  # Windows, where tests may join a lab of another process, has none
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         for command in (ETHTOOL_SGSO, ETHTOOL_STSO, ETHTOOL_STXCSUM):
             value = array.array("I", [command, 0])

@@ -1,0 +1,1 @@
+"""The Windows backend under a real Windows CPython, on Linux by Wine."""

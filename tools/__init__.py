@@ -1,0 +1,1 @@
+"""What makes documents and packages of the code; no part of what is installed."""
