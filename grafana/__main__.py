@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from grafana import health, overview, path
-from grafana.panels import Json
+from grafana.queries import Json
 
 DIRECTORY = Path(__file__).parent / "dashboards"
 

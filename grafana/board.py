@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grafana.panels import DATASOURCE, Json
+from grafana.queries import DATASOURCE, Json
 
 WHO = "job, instance, target, family, protocol"
 TAG = "ftr-exporter"

@@ -10,7 +10,8 @@ Its figures are shown with their unit as it is written, so milliseconds and perc
 
 from __future__ import annotations
 
-from grafana.panels import BAD, WARN, Json
+from grafana.panels import BAD, WARN
+from grafana.queries import Json
 from grafana.selectors import one
 
 WHOSE = "hop, address, hostname, asn, as_name, country, prefix, mpls"
@@ -37,6 +38,7 @@ def nodes() -> str:
     rows = _copy(_copy(_copy(rows, "address", "id"), "address", "title"), "hostname", "title")
     rows = f'label_join({rows}, "subtitle", " ", "asn", "as_name")'
     rows = f'label_replace({rows}, "subtitle", "AS$1", "subtitle", "([0-9].*)")'
+    rows = f'label_replace({rows}, "secondarystat", "MPLS $1", "mpls", "(.+)")'
     for label in ("address", "hop", "mpls", "prefix", "country"):
         rows = _copy(rows, label, f"detail__{label}")
     return rows

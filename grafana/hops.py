@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from grafana.graph import WHOSE
-from grafana.panels import (
-    LOSS,
-    Json,
-    ask,
-    ask_rows,
-    coloured,
-    column,
-    lines,
-    merge,
-    table,
-    timeline,
-)
+from grafana.panels import LOSS, coloured, column, lines, merge, table, timeline
+from grafana.queries import Json, ask, ask_rows
 from grafana.selectors import one, ratio
 
 INFO = one("ftr_hop_info")

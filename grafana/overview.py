@@ -9,10 +9,6 @@ from grafana.panels import (
     ANY_IS_NEWS,
     LOSS,
     REACHED,
-    Json,
-    ask,
-    ask_now,
-    ask_rows,
     bars,
     coloured,
     column,
@@ -22,6 +18,7 @@ from grafana.panels import (
     table,
     timeline,
 )
+from grafana.queries import Json, ask, ask_now, ask_rows
 from grafana.selectors import changes_at, quantile, ratio, several, target_loss
 
 NAME = "{{target}} {{family}} {{protocol}} from {{instance}}"

@@ -1,14 +1,14 @@
-"""Queries and panels in Grafana's classic JSON. Pure."""
+"""Panels in Grafana's classic JSON. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Json = dict[str, Any]
+from grafana.queries import DATASOURCE, Json
+
 Steps = Sequence[tuple[float | None, str]]
 
-DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
 GOOD, WARN, BAD = "green", "orange", "red"
 PLAIN: Steps = ((None, "text"),)
 LOSS: Steps = ((None, GOOD), (0.01, WARN), (0.05, BAD))
@@ -23,37 +23,6 @@ REACHED: list[Json] = [
         },
     }
 ]
-
-
-def ask(expr: str, ref: str = "A", *, legend: str = "", form: str = "time_series") -> Json:
-    """A query over the range, at least a cycle (`$step`) from point to point."""
-    return {
-        **_target(expr, ref, legend, form),
-        "range": True,
-        "instant": False,
-        "interval": "$step",
-    }
-
-
-def ask_now(expr: str, ref: str = "A", *, legend: str = "", form: str = "time_series") -> Json:
-    """A query at the end of the range alone."""
-    return {**_target(expr, ref, legend, form), "range": False, "instant": True}
-
-
-def ask_rows(expr: str, ref: str = "A") -> Json:
-    """A query at the end of the range alone, a row for each series and a column for each label."""
-    return ask_now(expr, ref, form="table")
-
-
-def _target(expr: str, ref: str, legend: str, form: str) -> Json:
-    return {
-        "refId": ref,
-        "datasource": DATASOURCE,
-        "editorMode": "code",
-        "expr": " ".join(expr.split()),
-        "legendFormat": legend,
-        "format": form,
-    }
 
 
 def panel(

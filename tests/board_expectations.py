@@ -16,7 +16,7 @@ BY = "job instance"
 WHOSE = "hop address hostname? asn as_name country prefix mpls?"
 NODE = (
     "id title subtitle? address hop? hostname? asn? as_name? country? prefix? mpls? instance? "
-    "icon? detail__address detail__hop? detail__mpls? detail__prefix? detail__country?"
+    "icon? secondarystat? detail__address detail__hop? detail__mpls? detail__prefix? detail__country?"
 )
 
 

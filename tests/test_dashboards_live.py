@@ -164,7 +164,7 @@ def test_node_graph_shows_the_network(answers: Answers, tables: Tables) -> None:
     core = rows["203.0.113.1"]
     assert core["title"] == "core1.transit.example"
     assert core["subtitle"] == "AS64501 EXAMPLE-TRANSIT"
-    assert core["detail__mpls"] == "24017/16"
+    assert (core["detail__mpls"], core["secondarystat"]) == ("24017/16", "MPLS 24017/16")
     assert 4 < core["mainstat"] < 60, "milliseconds"
     assert rows[answers.run.near]["mainstat"] is None
     links = {(row["source"], row["target"]) for row in edges.rows()}
