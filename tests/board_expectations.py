@@ -15,8 +15,9 @@ WHO = "job instance target family protocol"
 BY = "job instance"
 WHOSE = "hop address hostname? asn as_name country prefix mpls?"
 NODE = (
-    "id title subtitle? address hop? hostname? asn? as_name? country? prefix? mpls? instance? "
-    "icon? secondarystat? detail__address detail__hop? detail__mpls? detail__prefix? detail__country?"
+    "id title subtitle? address hop? hostname? asn? as_name? country? prefix? mpls? "
+    "instance? icon? secondarystat? detail__address detail__hop? detail__mpls? "
+    "detail__prefix? detail__country?"
 )
 
 
