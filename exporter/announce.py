@@ -68,6 +68,12 @@ class Announcer:
             }
             self._events.emit(EventKind.CHANGE, target.name, form)
 
+    def forget(self, name: str) -> None:
+        """A target is no more."""
+        for family in Family:
+            self._states.pop((name, family), None)
+            self._traces.pop((name, family), None)
+
     def _log(self, view: View, trace: Trace) -> None:
         log.debug(
             "trace.done",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -17,22 +17,25 @@ from exporter import systemd
 from exporter.announce import Announcer
 from exporter.enrichment.enricher import Enricher
 from exporter.events import Hub
+from exporter.fleet import Fleet
 from exporter.history import History
 from exporter.historydb import IN_MEMORY
 from exporter.measure import Services
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.own import OwnMetrics
-from exporter.model import Family, Response
+from exporter.metrics.own import OwnMetrics, SourceCounts
+from exporter.model import Family, HostInfo, Response
 from exporter.pacer import Pacer
+from exporter.probe.prober import Names, Prober
 from exporter.resolver import Resolver
 from exporter.scheduler import Scheduler
 from exporter.server import make_app
 from exporter.server.listen import start_server
+from exporter.server.probe import ProbeEndpoint
 from exporter.server.source import TargetState
 from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
-from exporter.target import TargetMonitor
+from exporter.supply import Supply
 from exporter.view import View
 
 if TYPE_CHECKING:
@@ -50,32 +53,42 @@ class Options:
 
     listen: tuple[str, ...] = (":10334",)
     telemetry_path: str = "/metrics"
+    lifecycle: bool = False
+    probe: bool = False
     guard: Guard | None = None
     sockets: tuple[socket.socket, ...] = ()
 
 
 class Daemon:
-    """All parts, wired; a `Source` for the server. Make it inside a running event loop."""
+    """All parts, wired; a `Source` for the server. Make it inside a running event loop.
 
-    def __init__(self, config: Config, storage_path: str | None = None) -> None:
+    `load` reads the configuration again; without it a reload brings back what is in use.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        storage_path: str | None = None,
+        load: Callable[[], Config] | None = None,
+    ) -> None:
         self._config = config
         self._history = _open_history(storage_path)
-        self.own = OwnMetrics(lambda: self._enricher.entries(), lambda: self._history.errors)
-        self._exposition = Exposition(self.own, config.limits.series_per_target)
-        resolver = Resolver(config.resolver)
-        self._enricher = Enricher(
-            config.enrichment, resolver, on_update=self._address_known, observe=self.own.lookup
+        self.own = OwnMetrics(
+            lambda: self._enricher.entries(), lambda: self._history.errors, self._source_counts
         )
+        self._exposition = Exposition(self.own, config.limits.series_per_target)
+        self._resolver = Resolver(config.resolver)
+        self._enricher = self._new_enricher()
         self.events = Hub()
         self._announcer = Announcer(self.events)
-        self._store = Store(self._enricher.info, self._render, self._exposition.remove)
+        self._store = Store(self._info, self._render, self._exposition.remove)
         self._pacer = Pacer(config.limits.probes_per_second)
         services = Services(
-            resolve=resolver.addresses,
+            resolve=self._resolver.addresses,
             open_socket=open_probe_socket,
             pacer=self._pacer,
             counts=self.own.responses,
-            info=self._enricher.info,
+            info=self._info,
             recorded=self.own.response_recorded,
             heard=self._heard,
             publish=self._publish,
@@ -83,36 +96,45 @@ class Daemon:
             changed=self._announcer.changed,
             keeper=self._history,
         )
-        self._monitors = [TargetMonitor(target, services) for target in config.targets]
-        self._targets = {target.name: target for target in config.targets}
-        self._scheduler = Scheduler(
-            config.limits.concurrent_traces, self._warm_up(), self.own.scheduler_lag
-        )
+        self._scheduler = Scheduler(config.limits.concurrent_traces, 0.0, self.own.scheduler_lag)
+        names = Names(self._info, self._settled)
+        self._prober = Prober(config, services, names, self.own.probe_request)
+        self._fleet = Fleet(services, self._scheduler, self._announcer.forget)
+        self._supply = Supply(config, load or (lambda: config), self._use, self._config_loaded)
         self._ready = False
 
     async def run(self, options: Options, stop: asyncio.Event) -> None:
         """Serve and measure until `stop` is set. Raises `ListenError`."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._close)
-            self.own.set_targets(len(self._monitors))
-            self.own.config_loaded(ok=True, wall_time=time.time())
-            app = make_app(self, telemetry_path=options.telemetry_path)
+            await self._supply.begin()
+            app = make_app(
+                self,
+                telemetry_path=options.telemetry_path,
+                reload=self._supply.reload if options.lifecycle else None,
+                probe=self._probe_endpoint() if options.probe else None,
+            )
             server = await start_server(
                 app, options.listen, guard=options.guard, sockets=options.sockets
             )
             stack.push_async_callback(server.stop, _STOP_SECONDS)
             log.info("server.listening", addresses=list(server.addresses))
-            self._scheduler.add(self._monitors)
             schedule = asyncio.create_task(self._scheduler.run(), name="schedule")
             stack.push_async_callback(_cancelled, schedule)
+            supply = asyncio.create_task(self._supply.run(), name="supply")
+            stack.push_async_callback(_cancelled, supply)
             self._ready = True
-            log.info("daemon.ready", targets=len(self._monitors))
+            log.info("daemon.ready", targets=len(self._fleet.targets))
             systemd.notify("READY=1")
             watchdog = asyncio.create_task(systemd.feed_watchdog(lambda: not schedule.done()))
             stack.push_async_callback(_cancelled, watchdog)
             await stop.wait()
             log.info("daemon.stopping")
             systemd.notify("STOPPING=1")
+
+    def request_reload(self) -> None:
+        """Read the configuration again in a moment; the log tells how it went."""
+        self._supply.request_reload()
 
     # -- what the server asks ---------------------------------------------------------------
 
@@ -128,11 +150,11 @@ class Daemon:
 
     def targets(self) -> Iterator[TargetState]:
         """See `Source`."""
-        return map(self._state_of, list(self._targets.values()))
+        return map(self._state_of, list(self._fleet.targets.values()))
 
     def target(self, name: str) -> TargetState | None:
         """See `Source`."""
-        target = self._targets.get(name)
+        target = self._fleet.targets.get(name)
         return None if target is None else self._state_of(target)
 
     async def incidents(self, name: str, limit: int) -> list[dict[str, object]]:
@@ -153,20 +175,62 @@ class Daemon:
         """See `Source`."""
         return bool(self._scheduler.run_now(name))
 
-    # -- what happens ------------------------------------------------------------------------
+    # -- what the configuration asks ----------------------------------------------------------
 
-    def _warm_up(self) -> float:
-        """Seconds in which every target can have its first trace within the probe budget."""
-        probes = _PROBES_OF_A_FIRST_TRACE * len(self._config.targets)
-        return probes / self._config.limits.probes_per_second
+    async def _use(self, config: Config, targets: tuple[Target, ...]) -> str:
+        """Take settings and targets into use; see `Supply`."""
+        before, limits = self._config, config.limits
+        self._config = config
+        if config.resolver != before.resolver:
+            self._resolver.use(config.resolver)
+        if config.enrichment != before.enrichment:
+            former, self._enricher = self._enricher, self._new_enricher()
+            await former.close()
+        self._prober.use(config)
+        if limits != before.limits:
+            self._pacer.set_rate(limits.probes_per_second)
+            self._scheduler.resize(limits.concurrent_traces)
+            self._exposition.series_per_target = limits.series_per_target
+        differences = self._fleet.compare(targets)
+        new = len(differences.added) + len(differences.changed)
+        # All that is new can have its first trace in this time, within the probe budget.
+        warm_up = _PROBES_OF_A_FIRST_TRACE * new / limits.probes_per_second
+        await self._fleet.apply(differences, targets, warm_up)
+        self.own.set_targets(len(targets))
+        return str(differences)
+
+    def _config_loaded(self, ok: bool) -> None:
+        self.own.config_loaded(ok, time.time())
+
+    def _new_enricher(self) -> Enricher:
+        return Enricher(
+            self._config.enrichment,
+            self._resolver,
+            on_update=self._address_known,
+            observe=self.own.lookup,
+        )
+
+    def _info(self, address: str) -> HostInfo:
+        return self._enricher.info(address)
+
+    async def _settled(self, addresses: Iterable[str], seconds: float) -> None:
+        await self._enricher.settled(addresses, seconds)
+
+    def _probe_endpoint(self) -> ProbeEndpoint:
+        return ProbeEndpoint(self._prober.probe, lambda: self._config.limits.series_per_target)
+
+    def _source_counts(self) -> Iterator[SourceCounts]:
+        for source in self._supply.sources():
+            yield SourceCounts(source.name, len(source.targets), source.failures, not source.faults)
+
+    # -- what happens ------------------------------------------------------------------------
 
     def _address_known(self, address: str) -> None:
         self._store.address_known(address)
 
     def _heard(self, target: Target, family: Family, response: Response) -> None:
         if self._announcer.wants_hops(target):
-            info = self._enricher.info(response.address)
-            self._announcer.heard(target, family, response, info)
+            self._announcer.heard(target, family, response, self._info(response.address))
 
     def _publish(self, view: View) -> None:
         self._store.publish(view)
@@ -179,8 +243,7 @@ class Daemon:
     async def _close(self) -> None:
         self._ready = False
         self.events.close()
-        for monitor in self._monitors:
-            monitor.close()
+        self._fleet.close()
         self._pacer.close()
         self._store.close()
         await self._enricher.close()

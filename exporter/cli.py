@@ -115,6 +115,18 @@ def daemon_parser() -> argparse.ArgumentParser:
         help="serve on the sockets that systemd opened, instead of listen addresses",
     )
     parser.add_argument(
+        "--web.enable-lifecycle",
+        dest="enable_lifecycle",
+        action="store_true",
+        help="reload the configuration on POST or PUT to /-/reload",
+    )
+    parser.add_argument(
+        "--web.enable-probe",
+        dest="enable_probe",
+        action="store_true",
+        help="trace on request to /probe, the hosts that the configuration allows",
+    )
+    parser.add_argument(
         "--storage.path",
         dest="storage_path",
         metavar="FILE",

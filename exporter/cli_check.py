@@ -1,15 +1,21 @@
-"""`ftr-exporter check`: every fault of every file, or what each of them will do."""
+"""`ftr-exporter check`: every fault of every file, or what each of them will do.
+
+The files that a configuration names as `target_files` are checked with it; URLs are not asked.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, TextIO
 
 from exporter.config import load_config
 from exporter.config.durations import format_duration
 from exporter.config.shown import shown
 from exporter.config.web import WebConfig, load_web_config
+from exporter.discovery.files import scan
+from exporter.discovery.sources import merge
 from exporter.errors import ConfigError
 from exporter.model import FamilyChoice, Protocol
 from exporter.settings import Config, Module, Target
@@ -28,24 +34,39 @@ def check(files: Sequence[str], out: TextIO, err: TextIO, *, web_files: Sequence
             config = load_config(file)
         except ConfigError as error:
             status = 1
-            _print(_faults(error), err)
+            _print(_told(file, map(str, error.faults)), err)
+            continue
+        sources = scan(config, {}, anew=True).values()
+        merged = merge(config.targets, sources)
+        faults = [str(fault) for source in sources for fault in source.faults]
+        if faults or merged.collisions:
+            status = 1
+            _print(_told(file, [*faults, *merged.collisions]), err)
         else:
-            _print(summary(file, config), out)
-    for file in web_files:
+            _print(summary(file, replace(config, targets=merged.targets), len(sources)), out)
+    return max(status, _check_web(web_files, out, err))
+
+
+def _check_web(files: Sequence[str], out: TextIO, err: TextIO) -> int:
+    status = 0
+    for file in files:
         try:
             web = load_web_config(file)
         except ConfigError as error:
             status = 1
-            _print(_faults(error), err)
+            _print(_told(file, map(str, error.faults)), err)
         else:
             _print(web_summary(file, web), out)
     return status
 
 
-def _faults(error: ConfigError) -> Iterator[str]:
-    count = len(error.faults)
-    yield from map(str, error.faults)
-    yield f"{error.faults[0].file}: {count} fault{'s' if count != 1 else ''}"
+def _told(file: str, faults: Iterable[str]) -> Iterator[str]:
+    """The faults, and how many they are."""
+    count = 0
+    for fault in faults:
+        count += 1
+        yield fault
+    yield f"{shown(file, 4096)}: {count} fault{'s' if count != 1 else ''}"
 
 
 def _print(lines: Iterable[str], stream: TextIO) -> None:
@@ -55,15 +76,16 @@ def _print(lines: Iterable[str], stream: TextIO) -> None:
         stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
-def summary(file: str, config: Config) -> Iterator[str]:
-    """Say in lines what a configuration will do."""
+def summary(file: str, config: Config, files: int = 0) -> Iterator[str]:
+    """Say in lines what a configuration will do; targets of `files` other files are in it."""
     targets = config.targets
     yield f"{shown(file, 4096)}: valid"
     yield f"  targets   {len(targets)}" + _breakdown(targets)
     yield "  modules   " + ", ".join(shown(name) for name, _ in config.modules)
-    more = len(config.target_files) + len(config.target_urls)
-    if more:
-        yield f"  more      {more} file patterns and URLs list targets that are not counted here"
+    if config.target_files:
+        yield f"  files     {files} list targets, which are counted here"
+    if config.target_urls:
+        yield f"  URLs      {len(config.target_urls)} list targets that are not counted here"
     rate = sum(probes_per_second(target.module) for target in targets)
     limit = config.limits.probes_per_second
     yield f"  probes    about {rate:.1f} per second{_verdict(rate, limit)}"

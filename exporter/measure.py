@@ -58,9 +58,6 @@ class PathMonitor:
         self._family = family
         self._pace = pace_for(target.module)
         self._services = services
-        self._wiring = Wiring(
-            services.open_socket, services.pacer, services.counts, self._on_response
-        )
         self._flows: FlowSet | None = None
         self._mtu: MtuProber | None = None
         self._flow_count = 1
@@ -150,20 +147,60 @@ class PathMonitor:
         self.tally.skip(cycles)
         self._show()
 
+    def adapt(self, target: Target) -> None:
+        """Go on under these labels and this interval; all else of the target must be the same."""
+        self._target = target
+        self._pace = pace_for(target.module)
+        if self._mtu is not None:
+            self._mtu.set_interval(target.module.interval)
+        if self.has_shown:
+            self._show()
+
+    def succeed(self, former: PathMonitor) -> None:
+        """Take over what a monitor of the same host, which has ended, counted and has on show."""
+        self.tally = former.tally.going_on(self._target.module)
+        self._memory = former._memory
+        self._memory.confirm_by(self._target.module.confirm)
+        self._trace = former._trace
+        self._protocol, self._backend = former._protocol, former._backend
+        if self.has_shown:
+            self._show()
+
+    def cut_short(self) -> None:
+        """End the trace that runs with what it has; where nothing is on show yet, say why."""
+        if self._flows is not None:
+            self._flows.cut_short()
+        elif not self.has_shown:
+            self.fail(ErrorReason.RESOLVE, "the time was over before the name was resolved")
+
+    @property
+    def has_shown(self) -> bool:
+        """Whether anything was published."""
+        return self._trace is not None or self.tally.skipped > 0
+
+    def end(self) -> None:
+        """Give the sockets back for good, and let go of what refers to this monitor.
+
+        The collector is spared in a daemon, so that what is gone must not hold itself alive.
+        """
+        self._forget_path()
+
     def close(self) -> None:
-        """Give the sockets back."""
+        """Give the sockets back; the next trace opens them anew."""
         if self._flows is not None:
             self._flows.close()
 
     def _open(self, address: str) -> FlowSet:
         if self._flows is None:
             name, request = f"{self._target.name}\0{self._family}", self._request(address)
-            self._flows = FlowSet(name, request, self._wiring)
+            shared = self._services
+            wiring = Wiring(shared.open_socket, shared.pacer, shared.counts, self._on_response)
+            self._flows = FlowSet(name, request, wiring)
             if self._target.module.mtu:
                 self._mtu = MtuProber(
                     name,
                     request,
-                    self._wiring,
+                    wiring,
                     timeout=self._target.module.timeout,
                     interval=self._target.module.interval,
                 )

@@ -97,6 +97,14 @@ class PathMemory:
                 self.facts, changed_at=latest.timestamp(), history=tuple(self._changes)
             )
 
+    def confirm_by(self, cycles: int) -> None:
+        """The target is probed in another way: the path is taken up anew at `begin`, counts go on.
+
+        From then on `cycles` must agree before a change counts.
+        """
+        self._confirm = cycles
+        self.facts = replace(self.facts, mtu=None)
+
     def is_surprising(self, response: Response) -> bool:
         """Whether an answer is such as a changed path would give: not by whom it is known for."""
         known, ttl = self._watcher.known, response.probe.ttl

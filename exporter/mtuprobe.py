@@ -51,7 +51,7 @@ class MtuProber:
             self._request = replace(self._request, protocol=Protocol.AUTO, port=None, payload=None)
         self._wiring = wiring
         self._timeout = timeout
-        self._budget = interval * _SHARE_OF_INTERVAL
+        self.set_interval(interval)
         self._pause = pause
         self._search = MtuSearch(request.family, max(1, round(_GROWTH_SECONDS / interval)))
         self._patience = _PATIENCE_SECONDS
@@ -64,6 +64,10 @@ class MtuProber:
         self._verdict: asyncio.Future[Verdict] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
+
+    def set_interval(self, interval: float) -> None:
+        """Cycles come so many seconds apart."""
+        self._budget = interval * _SHARE_OF_INTERVAL
 
     async def measure(self, ttl: int, rtt: float | None = None) -> PathMtu | None:
         """One cycle for a destination that answers at this TTL, after `rtt` seconds of late.

@@ -42,6 +42,16 @@ class Pacer:
         self._wake_up: asyncio.Handle | None = None
         self._sending = False
 
+    def set_rate(self, rate: float) -> None:
+        """Go on at this rate, with no more saved up than it allows."""
+        self._fill()
+        self._rate = rate
+        self._burst = max(1.0, rate / 10)
+        self._tokens = min(self._tokens, self._burst)
+        if self._wake_up is not None:
+            self._wake_up.cancel()
+            self._wake_up = self._loop.call_soon(self._run)
+
     def submit(self, sender: Sender, probes: Iterable[Probe]) -> None:
         """Send these probes as soon as the budget allows: at once, unless others wait."""
         self._queue.append((sender, deque(probes)))
@@ -79,9 +89,7 @@ class Pacer:
 
     def _send_batch(self) -> float:
         """Send what the tokens allow; returns the seconds until it makes sense to go on."""
-        now = self._loop.time()
-        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
-        self._filled_at = now
+        self._fill()
         for _ in range(_BATCH):
             if not self._queue:
                 return 0.0
@@ -100,3 +108,8 @@ class Pacer:
                 self._waiting.discard(sender)
                 sender.batch_sent()
         return 0.0
+
+    def _fill(self) -> None:
+        now = self._loop.time()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now

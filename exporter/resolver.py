@@ -51,6 +51,11 @@ class Resolver:
         self._client: DnsClient | None = None
         self._slots = asyncio.Semaphore(concurrency)
 
+    def use(self, settings: ResolverSettings) -> None:
+        """Ask these from the next question on."""
+        self._settings = settings
+        self._client = None
+
     async def addresses(self, host: str, family: Family) -> tuple[str, ...]:
         """All addresses of a host as inet_ntop(3) writes them; a literal comes back at once.
 

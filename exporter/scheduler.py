@@ -11,12 +11,14 @@ import asyncio
 import hashlib
 import heapq
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from typing import Protocol as Interface
 
 import structlog
+
+from exporter.slots import Slots
 
 log = structlog.get_logger("scheduler")
 
@@ -49,6 +51,7 @@ class _Entry:
     order: int
     job: Job = field(compare=False)
     regular: float = field(compare=False)
+    task: asyncio.Task[None] | None = field(compare=False, default=None)
 
 
 def phase(name: str) -> float:
@@ -65,79 +68,124 @@ class Scheduler:
     """
 
     def __init__(self, concurrency: int, warm_up: float, on_lag: Callable[[float], None]) -> None:
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = Slots(concurrency)
         self._warm_up = warm_up
         self._on_lag = on_lag
-        self._entries: list[_Entry] = []
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._next: dict[str, float] = {}
+        self._queue: list[_Entry] = []
+        self._entries: dict[str, _Entry] = {}
+        self._added = 0
+        self._runs = False
+        self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    def add(self, jobs: Iterable[Job]) -> None:
-        """Schedule jobs; call it before `run`."""
-        now, wall = self._loop.time(), time.time()
+    def add(self, jobs: Iterable[Job], warm_up: float | None = None) -> None:
+        """Schedule jobs; their first cycles are spread over `warm_up` seconds."""
+        spread = self._warm_up if warm_up is None else warm_up
+        now = self._loop.time()
         for job in jobs:
-            offset = phase(job.name)
-            first = now + offset * min(self._warm_up, job.interval)
-            regular = now + (offset * job.interval - wall) % job.interval
+            first = now + phase(job.name) * min(spread, job.interval)
+            regular = self._regular(job, now)
             if regular < first + job.interval / 2:
                 regular += job.interval
-            self._entries.append(_Entry(first, len(self._entries), job, regular))
-            self._next[job.name] = first
-        heapq.heapify(self._entries)
+            self._added += 1
+            entry = _Entry(first, self._added, job, regular)
+            self._entries[job.name] = entry
+            heapq.heappush(self._queue, entry)
+        self._arm()
+
+    def retime(self, names: Iterable[str]) -> None:
+        """These jobs have another interval: go on at their phase in it; cycles that run go on."""
+        now = self._loop.time()
+        for name in names:
+            entry = self._entries[name]
+            entry.due = entry.regular = self._regular(entry.job, now)
+        heapq.heapify(self._queue)
+        self._arm()
+
+    async def remove(self, names: Collection[str]) -> None:
+        """Start these jobs no more; their running cycles are cancelled and have ended."""
+        removed = [self._entries.pop(name) for name in names]
+        gone = {entry.order for entry in removed}
+        self._queue = [entry for entry in self._queue if entry.order not in gone]
+        heapq.heapify(self._queue)
+        self._arm()
+        await _cancelled(removed)
+
+    def resize(self, concurrency: int) -> None:
+        """Run so many at the same time from now on; those that run already go on."""
+        self._slots.resize(concurrency)
 
     def next_start(self, name: str) -> float | None:
         """When a job's next cycle starts, in seconds since the epoch; None for a stranger."""
-        due = self._next.get(name)
-        return None if due is None else time.time() + due - self._loop.time()
+        entry = self._entries.get(name)
+        return None if entry is None else time.time() + entry.due - self._loop.time()
 
     def run_now(self, name: str) -> bool | None:
         """Start a cycle out of turn, which moves no other; False where one runs already, None
 
         for a stranger.
         """
-        job = next((entry.job for entry in self._entries if entry.job.name == name), None)
-        if job is None:
+        entry = self._entries.get(name)
+        if entry is None:
             return None
-        if name in self._running:
+        if entry.task is not None:
             return False
-        self._start(job)
+        self._start(entry)
         return True
 
     async def run(self) -> None:
         """Start cycles until cancelled; then cancel those that run and wait for them."""
+        self._runs = True
+        self._arm()
         try:
-            while self._entries:
-                wait = self._entries[0].due - self._loop.time()
-                if wait > 0:
-                    await asyncio.sleep(wait)
-                self._start_due()
             await asyncio.Event().wait()
         finally:
-            await self._stop()
+            self._runs = False
+            self._arm()
+            await _cancelled(self._queue)
+
+    def _regular(self, job: Job, now: float) -> float:
+        return now + (phase(job.name) * job.interval - time.time()) % job.interval
+
+    def _arm(self) -> None:
+        """Set the timer for the next start, if there is one."""
+        due = self._queue[0].due if self._runs and self._queue else None
+        if self._timer is not None:
+            if self._timer.when() == due:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            self._timer = self._loop.call_at(due, self._expired)
+
+    def _expired(self) -> None:
+        self._timer = None
+        try:
+            self._start_due()
+        finally:
+            self._arm()
 
     def _start_due(self) -> None:
         now = self._loop.time()
-        while self._entries and self._entries[0].due <= now:
-            entry = self._entries[0]
+        while self._queue and self._queue[0].due <= now:
+            entry = self._queue[0]
             job, interval = entry.job, entry.job.interval
             self._on_lag(now - entry.due)
             following = entry.regular if entry.regular > entry.due else entry.due + interval
             missed = max(0, int((now - following) // interval) + 1) if following <= now else 0
-            following += missed * interval
-            self._next[job.name] = following
-            heapq.heapreplace(self._entries, _Entry(following, entry.order, job, entry.regular))
-            if job.name in self._running:
+            entry.due = following + missed * interval
+            heapq.heapreplace(self._queue, entry)
+            if entry.task is not None:
                 missed += 1
             else:
-                self._start(job)
+                self._start(entry)
             if missed:
                 _skip(job, missed)
 
-    def _start(self, job: Job) -> None:
-        task = self._loop.create_task(self._cycle(job), name=f"cycle {job.name}")
-        self._running[job.name] = task
-        task.add_done_callback(lambda _: self._running.pop(job.name, None))
+    def _start(self, entry: _Entry) -> None:
+        job = entry.job
+        entry.task = self._loop.create_task(self._cycle(job), name=f"cycle {job.name}")
+        entry.task.add_done_callback(lambda _: _ended(entry))
 
     async def _cycle(self, job: Job) -> None:
         async with self._slots:
@@ -147,11 +195,17 @@ class Scheduler:
                 # The one place for surprises: a bug in one cycle must not end all the others.
                 log.exception("cycle.failed", target=job.name)
 
-    async def _stop(self) -> None:
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+def _ended(entry: _Entry) -> None:
+    entry.task = None
+
+
+async def _cancelled(entries: Iterable[_Entry]) -> None:
+    """Cancel the cycles that run and wait for them."""
+    tasks = [entry.task for entry in entries if entry.task is not None]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _skip(job: Job, cycles: int) -> None:

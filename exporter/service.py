@@ -8,6 +8,8 @@ import contextlib
 import gc
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,9 +17,8 @@ import structlog
 from exporter import __version__
 from exporter.app import Daemon, Options
 from exporter.config.load import load_config
-from exporter.errors import ConfigError, Fault, FtrError
+from exporter.errors import ConfigError, FtrError
 from exporter.log import configure
-from exporter.settings import Config
 from exporter.systemd import inherited_sockets
 
 if TYPE_CHECKING:
@@ -34,16 +35,16 @@ def serve(options: argparse.Namespace) -> int:
     try:
         guard = None if options.web_config is None else _guard(options.web_config)
         config = load_config(options.config_file)
-        _refuse_what_is_not_served(config, options.config_file)
     except ConfigError as error:
         for fault in error.faults:
             print(fault, file=sys.stderr)
         return 1
     _allow_many_sockets()
     log.info("daemon.starting", version=__version__, config=options.config_file)
+    load = partial(load_config, options.config_file)
     try:
         web = _web_options(options, guard)
-        asyncio.run(_run(config, web, options.storage_path))
+        asyncio.run(_run(lambda: Daemon(config, options.storage_path, load), web))
     except FtrError as error:
         log.error("daemon.failed", error=str(error))
         return 1
@@ -61,15 +62,24 @@ def _guard(web_config: str) -> Guard:
 
 def _web_options(options: argparse.Namespace, guard: Guard | None) -> Options:
     """Where and how to serve. Raises `NoSockets`."""
-    if options.systemd_socket:
-        return Options((), options.telemetry_path, guard, tuple(inherited_sockets()))
-    return Options(tuple(options.listen or (":10334",)), options.telemetry_path, guard)
+    given = options.systemd_socket
+    return Options(
+        () if given else tuple(options.listen or (":10334",)),
+        options.telemetry_path,
+        lifecycle=options.enable_lifecycle,
+        probe=options.enable_probe,
+        guard=guard,
+        sockets=tuple(inherited_sockets()) if given else (),
+    )
 
 
-async def _run(config: Config, options: Options, storage_path: str | None) -> None:
+async def _run(make: Callable[[], Daemon], options: Options) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
-    daemon = Daemon(config, storage_path)
+    daemon = make()
+    with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has no SIGHUP
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, daemon.request_reload)
     _spare_the_collector()
     await daemon.run(options, stop)
 
@@ -92,18 +102,6 @@ def stop_signals() -> list[signal.Signals]:
     """Those of them that this system has."""
     named = [getattr(signal, name, None) for name in ("SIGTERM", "SIGINT", "SIGBREAK")]
     return [number for number in named if number is not None]
-
-
-def _refuse_what_is_not_served(config: Config, file: str) -> None:
-    """Say no to what this version cannot do yet, rather than leave it out in silence."""
-    asked = {
-        "target_files": bool(config.target_files),
-        "target_urls": bool(config.target_urls),
-    }
-    message = "not supported by this version; remove it"
-    faults = tuple(Fault(file, 0, key, message) for key, used in asked.items() if used)
-    if faults:
-        raise ConfigError(faults)
 
 
 def _spare_the_collector() -> None:

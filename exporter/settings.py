@@ -80,17 +80,29 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class UrlSource:
-    """A Prometheus http_sd endpoint that lists targets."""
+    """A Prometheus http_sd endpoint that lists targets.
+
+    It is asked with `username` and the password in a file, or with the bearer token in
+    `credentials_file`, or with neither. `cert_file` holds the key too where `key_file` is None.
+    Files are read anew for each request.
+    """
 
     url: str
     refresh_interval: float = 60.0
+    username: str | None = None
+    password_file: str | None = None
+    credentials_file: str | None = None
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole, valid configuration."""
+    """A whole, valid configuration. `defaults` is the module of a target that names none."""
 
     targets: tuple[Target, ...] = ()
+    defaults: Module = field(default_factory=Module)
     modules: tuple[tuple[str, Module], ...] = ()
     target_files: tuple[str, ...] = ()
     target_urls: tuple[UrlSource, ...] = ()

@@ -8,6 +8,7 @@ nowhere else: they are never loss. Memory is bounded whatever the network answer
 from __future__ import annotations
 
 from bisect import bisect_left
+from math import inf
 
 from exporter.errors import ErrorReason
 from exporter.jitter import Jitter
@@ -37,6 +38,20 @@ class Histogram:
         seconds = _never_back(seconds)
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.sum += seconds
+
+    def over(self, bounds: tuple[float, ...]) -> Histogram:
+        """The same observations by other bounds.
+
+        Exact for bounds that were there before; an observation whose bucket is gone moves to the
+        next higher one, so that no count of a bucket that stays, and no sum, ever falls.
+        """
+        if bounds == self.bounds:
+            return self
+        moved = Histogram(bounds)
+        moved.sum = self.sum
+        for bound, count in zip((*self.bounds, inf), self.counts, strict=True):
+            moved.counts[bisect_left(bounds, bound)] += count
+        return moved
 
 
 class AddressTally:
@@ -117,6 +132,23 @@ class Tally:
         self.jitter.add(trace)
         self.window.add(trace)
         self.recent.add(trace, confirming=confirming)
+
+    def going_on(self, module: Module) -> Tally:
+        """A tally for the same target that is now probed as `module` says: no count falls.
+
+        What moves both ways starts anew.
+        """
+        tally = Tally(module)
+        tally.traces, tally.skipped = self.traces, self.skipped
+        tally.sent, tally.lost = self.sent, self.lost
+        tally.rtt, tally.duration = self.rtt.over(module.rtt_buckets), self.duration
+        tally.errors, tally.hops = self.errors, self.hops
+        bounds = tally._hop_bounds
+        for hop in tally.hops.values():
+            for one in hop.addresses.values():
+                known = one.histogram or Histogram(bounds or ())
+                one.histogram = None if bounds is None else known.over(bounds)
+        return tally
 
     def skip(self, cycles: int = 1) -> None:
         """Count cycles that could not start since the one before still ran."""

@@ -45,10 +45,39 @@ class TargetMonitor:
         for monitor in self._monitors.values():
             monitor.skipped(cycles)
 
-    def close(self) -> None:
-        """Give all sockets back."""
+    def adapt(self, target: Target) -> None:
+        """Go on under these labels and this interval; all else of the target must be the same."""
+        self._target = target
         for monitor in self._monitors.values():
-            monitor.close()
+            monitor.adapt(target)
+
+    def succeed(self, former: TargetMonitor) -> None:
+        """Take over what a monitor of the same host, which has ended, counted and has on show.
+
+        What it showed of a family that is no longer traced ends.
+        """
+        choice = self._target.module.family
+        if choice is FamilyChoice.AUTO:
+            self._family = former._family
+        for family, monitor in former._monitors.items():
+            if choice in (FamilyChoice.BOTH, family) or (
+                choice is FamilyChoice.AUTO and family is self._family
+            ):
+                self._monitor(family).succeed(monitor)
+            else:
+                self._services.withdraw((self.name, family))
+
+    def cut_short(self) -> None:
+        """End the cycle that runs with what it has; something is on show then."""
+        if not self._monitors:
+            self._monitor(self._family)
+        for monitor in self._monitors.values():
+            monitor.cut_short()
+
+    def close(self) -> None:
+        """Give all sockets back, for good."""
+        for monitor in self._monitors.values():
+            monitor.end()
 
     async def _run_auto(self) -> None:
         """The family used so far, IPv4 at first; the other where the host has no such address."""
@@ -68,7 +97,7 @@ class TargetMonitor:
         if family is not self._family:
             former = self._monitors.pop(self._family, None)
             if former is not None:
-                former.close()
+                former.end()
                 self._services.withdraw((self._target.name, self._family))
             self._family = family
 

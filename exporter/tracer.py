@@ -79,7 +79,7 @@ class Tracer:
             self._step()
             await self._finished
         finally:
-            self._state = None
+            self._state = self._socket = None
             self._pacer.forget(self)
             if self._timer is not None:
                 self._timer.cancel()
@@ -90,6 +90,13 @@ class Tracer:
         """Go on with the trace that runs, if one does, at the pace of this plan."""
         if self._state is not None and self._state.hurry(plan):
             self._loop.call_soon(self._step)
+
+    def cut_short(self) -> None:
+        """End the trace that runs, if one does; probes still on their way are not lost."""
+        if self._state is not None:
+            self._pacer.forget(self)
+            self._state.abort()
+            self._step()
 
     # -- what the socket says ---------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana.board import choices, events, row, step
 from grafana.board import dashboard as board
-from grafana.load import enrichment, failures, pace, process
+from grafana.load import enrichment, failures, pace, probe_requests, process
 from grafana.panels import ANY_IS_BAD, BAD, GOOD, WARN, column, merge, stat, table
 from grafana.queries import Json, ask_now, ask_rows
 from grafana.selectors import exporters as of
@@ -31,6 +31,9 @@ def dashboard() -> Json:
             *pace(),
             row("What did not work"),
             *failures(),
+            row("Lists and requests"),
+            _lists(),
+            probe_requests(),
             row("Names and origins"),
             *enrichment(),
             row("Process and scrapes"),
@@ -93,6 +96,45 @@ def _figures() -> list[Json]:
     ]
 
 
+STATES = {"0": {"text": "refused", "color": BAD}, "1": {"text": "in use", "color": GOOD}}
+
+
+def _lists() -> Json:
+    names = {
+        "instance": "Exporter",
+        "job": "Job",
+        "source": "File or URL",
+        "Value #listed": "Targets",
+        "Value #state": "Latest reading",
+        "Value #failures": "Failures",
+    }
+    by = f"{BY}, source"
+    failed = f"round(increase({of('ftr_discovery_failures_total')}[$__range]))"
+    return table(
+        "Lists of targets",
+        """Files and URLs that list targets: how many they list, whether the latest reading is in
+        use, and how many readings failed over the time in view.""",
+        [
+            ask_rows(f"max by ({by}) ({of('ftr_discovery_targets')})", "listed"),
+            ask_rows(f"max by ({by}) ({of('ftr_discovery_last_refresh_successful')})", "state"),
+            ask_rows(f"sum by ({by}) ({failed})", "failures"),
+        ],
+        size=(12, 8),
+        sort="File or URL",
+        noValue="None is configured",
+        transformations=merge(names),
+        overrides=[_state("Latest reading")],
+    )
+
+
+def _state(name: str) -> Json:
+    return column(
+        name,
+        mappings=[{"type": "value", "options": STATES}],
+        custom__cellOptions={"type": "color-text"},
+    )
+
+
 def _exporters() -> Json:
     names = {
         "instance": "Exporter",
@@ -106,7 +148,6 @@ def _exporters() -> Json:
         "Value #samples": "Samples",
     }
     loaded = "ftr_config_last_reload_success_timestamp_seconds"
-    states = {"0": {"text": "refused", "color": BAD}, "1": {"text": "in use", "color": GOOD}}
     page = {
         "title": "The exporter's own page",
         "url": "http://${__data.fields.instance}/",
@@ -132,10 +173,6 @@ def _exporters() -> Json:
             column("Exporter", links=[page]),
             column("Up for", unit="dtdurations", decimals=0),
             column("Loaded", unit="dtdurations", decimals=0),
-            column(
-                "Configuration",
-                mappings=[{"type": "value", "options": states}],
-                custom__cellOptions={"type": "color-text"},
-            ),
+            _state("Configuration"),
         ],
     )

@@ -99,6 +99,22 @@ def failures() -> list[Json]:
     ]
 
 
+def probe_requests() -> Json:
+    """What was asked of `/probe`."""
+    return lines(
+        "Traces on request",
+        "Requests to /probe by result: done, cut short, denied, invalid, busy.",
+        [
+            ask(
+                _rate("ftr_probe_requests_total", f"{BY}, result"),
+                legend=f"{NAME} {{{{result}}}}",
+            )
+        ],
+        unit="cps",
+        noValue="none",
+    )
+
+
 def enrichment() -> list[Json]:
     """Look-ups of names and origins."""
     kind = f"{NAME} {{{{kind}}}}"

@@ -148,9 +148,9 @@ def _graph() -> Json:
         "nodeGraph",
         "Path",
         """From the exporter to the destination in the latest cycle, parallel branches side by side,
-        silent hops bridged. In a node: its round trip and MPLS labels. On a link: loss up to its far
-        end that later hops confirm, orange above 1 %, red above 5 %. Click a node for its address,
-        hop and prefix.""",
+        silent hops bridged. In a node: its round trip and MPLS labels. On a link: loss up to its
+        far end that later hops confirm, orange above 1 %, red above 5 %. Click a node for its
+        address, hop and prefix.""",
         [ask_rows(graph.nodes(), "nodes"), ask_rows(graph.edges(), "edges")],
         size=(24, 12),
         options={

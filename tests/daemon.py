@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,6 +69,21 @@ class Daemon:
         with urllib.request.urlopen(request, timeout=10) as answer:
             body: bytes = answer.read()
         return body.decode()
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
+        """Status and body of a request, whatever the status."""
+        url = f"http://{self.address}{path}"
+        request = urllib.request.Request(url, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def configure(self, text: str) -> None:
+        """Write another configuration file; nobody is told."""
+        (self._log_path.parent / "config.yaml").write_text(text)
 
     def scrape(self) -> Scrape:
         """What Prometheus would get now."""

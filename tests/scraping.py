@@ -25,10 +25,15 @@ WEB = "http://127.0.0.1:9090"
 
 
 @contextmanager
-def prometheus(lab: Lab, *addresses: str, more: str = "") -> Iterator[None]:
-    """Prometheus, scraping these addresses every second; `more` are lines of the job."""
+def prometheus(lab: Lab, *addresses: str, more: str = "", scrape: str = SCRAPE) -> Iterator[None]:
+    """Prometheus, scraping these addresses every second; `more` are lines of the job.
+
+    Another configuration than `SCRAPE` may name the first as `address`.
+    """
     config = lab.shared / "prometheus.yml"
-    config.write_text(SCRAPE.format(addresses=json.dumps(addresses), more=more))
+    config.write_text(
+        scrape.format(address=addresses[0], addresses=json.dumps(addresses), more=more)
+    )
     process = lab.popen(
         [
             "prometheus",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 
@@ -187,11 +188,9 @@ class World:
 
 
 @asynccontextmanager
-async def serving(
-    world: World, *, telemetry_path: str = "/metrics"
-) -> AsyncIterator[aiohttp.ClientSession]:
+async def serving(world: World, **options: Any) -> AsyncIterator[aiohttp.ClientSession]:
     """The real server on a port of its own, and a client that changes nothing of what it gets."""
-    server = await start_server(make_app(world, telemetry_path=telemetry_path), ["127.0.0.1:0"])
+    server = await start_server(make_app(world, **options), ["127.0.0.1:0"])
     base = f"http://{server.addresses[0]}"
     try:
         async with aiohttp.ClientSession(base, auto_decompress=False) as session:

@@ -47,7 +47,7 @@ def test_flags_are_those_of_the_official_exporters() -> None:
     [
         ("targets: [{hots: 192.0.2.1}]", "hots"),
         ("targets: [", "not valid YAML"),
-        ("targets: [{host: 192.0.2.1}]\ntarget_files: [x.yml]", "target_files"),
+        ("targets: [{host: 192.0.2.1}]\ntarget_files: [x.txt]", "target_files"),
         (None, "no such file"),
     ],
 )

@@ -25,8 +25,9 @@ def good(tmp_path: Path) -> Path:
     path.write_text(
         "modules: {web: {protocol: tcp}}\n"
         "targets: [{host: a, family: both}, {host: 192.0.2.1, module: web}, {host: c}]\n"
-        "target_files: [a.yml]\n"
+        "target_files: ['*.yml']\ntarget_urls: [{url: 'http://sd.example.net/'}]\n"
     )
+    (tmp_path / "a.yml").write_text("- {targets: [d], labels: {__module: web}}\n")
     return path
 
 
@@ -44,11 +45,28 @@ def test_a_valid_file_is_summarised(good: Path) -> None:
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == f"{good}: valid"
-    assert "3 (protocol auto 2, tcp 1; family both 1, ipv4 1, auto 1)" in lines[1]
+    assert "4 (protocol auto 2, tcp 2; family auto 2, both 1, ipv4 1)" in lines[1]
     assert lines[2].split() == ["modules", "default,", "web"]
-    assert "1 file patterns and URLs" in lines[3]
-    assert "about 2.4 per second, of 2000 allowed" in lines[4]
-    assert int(lines[5].split()[-1]) == 4 * series_of(Module())
+    assert lines[3].split()[:2] == ["files", "1"]
+    assert lines[4].split()[:2] == ["URLs", "1"]
+    assert "about 3.0 per second, of 2000 allowed" in lines[5]
+    assert int(lines[6].split()[-1]) == 5 * series_of(Module())
+
+
+def test_files_that_list_targets_are_checked_too(good: Path) -> None:
+    """Three of them are wrong and two share a name: each is told with its place, status 1."""
+    directory = good.parent
+    (directory / "b.yml").write_text("- targets: [x]\n  labels: {job: a}\n- targets: [y/z]\n")
+    (directory / "c.yml").write_text("- targets: [")
+    (directory / "d.yml").write_text("- targets: [c]\n")
+    status, out, err = run(good)
+    assert (status, out) == (1, "")
+    lines = err.splitlines()
+    assert lines[0].startswith(f'{directory}/b.yml:2: [0].labels.job: found "job" as a name (')
+    assert lines[1].startswith(f'{directory}/b.yml:3: [1].targets[0]: found "y/z" (')
+    assert lines[2].startswith(f"{directory}/c.yml:2: this is not valid YAML")
+    assert lines[3].startswith(f"{directory}/d.yml:1: the name 'c' is taken by a target in the con")
+    assert lines[4] == f"{good}: 4 faults"
 
 
 def test_every_fault_of_every_file_is_told(good: Path, bad: Path) -> None:

@@ -67,6 +67,7 @@ def test_a_full_configuration_is_read() -> None:
             Target("example", "192.0.2.1", own, (("rack", "12"), ("site", "home"))),
             Target("www.example.net", "www.example.net", base),
         ),
+        defaults=base,
         modules=(("default", base), ("web", web)),
         target_files=("/etc/ftr/targets.d/*.yml",),
         target_urls=(UrlSource("https://sd.example.net/t", 300.0),),

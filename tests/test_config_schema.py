@@ -20,6 +20,8 @@ from exporter.config.reference import rewritten
 from exporter.config.rules import allowed
 from exporter.config.schema import (
     AsnFields,
+    AuthorizationFields,
+    BasicAuthFields,
     Document,
     EnrichmentFields,
     LimitFields,
@@ -27,6 +29,7 @@ from exporter.config.schema import (
     ProbeFields,
     ResolverFields,
     TargetFields,
+    TlsFields,
     UrlFields,
 )
 from exporter.settings import EnrichmentSettings, Limits, Module, ResolverSettings
@@ -39,6 +42,9 @@ MODELS: list[type[BaseModel]] = [
     ModuleFields,
     TargetFields,
     UrlFields,
+    BasicAuthFields,
+    AuthorizationFields,
+    TlsFields,
     ResolverFields,
     EnrichmentFields,
     AsnFields,
@@ -112,6 +118,10 @@ def test_every_key_is_described_and_its_examples_are_valid(model: type[BaseModel
         assert allowed(field), name
         needed: dict[str, Any] = {"host": "a"} if "host" in model.model_fields else {}
         needed |= {"url": "http://a"} if "url" in model.model_fields else {}
+        if "password_file" in model.model_fields:
+            needed |= {"username": "a", "password_file": "b"}
+        if "credentials_file" in model.model_fields:
+            needed |= {"credentials_file": "a"}
         for example in field.examples or ():
             model.model_validate({**needed, name: example})
 

@@ -26,6 +26,7 @@ LEVELS: dict[str, int] = {
     "exporter.historydb": 2,
     "exporter.historystore": 2,
     "exporter.branches": 1,
+    "exporter.differences": 1,
     "exporter.findings": 1,
     "exporter.binomial": 1,
     "exporter.loss": 1,
@@ -79,6 +80,7 @@ LEVELS: dict[str, int] = {
     "exporter.families": 2,
     "exporter.systemd": 2,
     "exporter.pacer": 2,
+    "exporter.slots": 2,
     "exporter.enrichment": 2,
     "exporter.tracer": 3,
     "exporter.memory": 3,
@@ -86,14 +88,19 @@ LEVELS: dict[str, int] = {
     "exporter.flowset": 3,
     "exporter.measure": 3,
     "exporter.target": 3,
+    "exporter.fleet": 3,
     "exporter.store": 3,
     "exporter.scheduler": 3,
     "exporter.config": 4,
+    "exporter.discovery": 4,
+    "exporter.probe": 4,
+    "exporter.probe.allow": 1,
     "exporter.metrics": 4,
     "exporter.server": 4,
     "exporter.log": 4,
     "exporter.report": 4,
     "exporter.announce": 5,
+    "exporter.supply": 5,
     "exporter.app": 5,
     "exporter.service": 5,
     "exporter.cli_check": 5,
@@ -106,7 +113,7 @@ LEVELS: dict[str, int] = {
 
 IMPURE = {"socket", "asyncio", "time", "threading", "subprocess", "select", "logging", "os"}
 THIRD_PARTY = {
-    "aiohttp": {"exporter.server"},
+    "aiohttp": {"exporter.server", "exporter.discovery.http"},
     "bcrypt": {"exporter.server.passwords"},
     "dns": {"exporter.dnsquery", "exporter.nameserver"},
     "maxminddb": {"exporter.enrichment.mmdb"},
@@ -119,6 +126,7 @@ THIRD_PARTY = {
         "exporter.announce",
         "exporter.app",
         "exporter.service",
+        "exporter.supply",
     },
 }
 

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from exporter import __version__
-from exporter.metrics.own import LOOKUP_BUCKETS, PROCESSING_BUCKETS, OwnMetrics
+from exporter.metrics.own import LOOKUP_BUCKETS, PROCESSING_BUCKETS, OwnMetrics, SourceCounts
 from exporter.metrics.own_families import OWN_FAMILIES
 from tests.measured import names_in, openmetrics_families, values
 
@@ -21,7 +21,8 @@ def text_of(own: OwnMetrics) -> str:
 
 def used() -> OwnMetrics:
     """One that has something to tell of everything."""
-    own = OwnMetrics(lambda: {"rdns": 7, "asn": 3})
+    sources = (SourceCounts("a.yml", 5, 0, True), SourceCounts("b.json", 2, 3, False))
+    own = OwnMetrics(lambda: {"rdns": 7, "asn": 3}, sources=lambda: sources)
     own.config_loaded(True, 1_769_860_800.5)
     own.set_targets(12)
     own.response_recorded(0.00002)
@@ -59,6 +60,12 @@ def test_everything_is_told() -> None:
         assert values(text, name) == {(): value}, name
     build = values(text, "ftr_exporter_build_info", "version", "pythonversion")
     assert build == {(__version__, platform.python_version()): 1}
+    for name, a, b in (
+        ("ftr_discovery_targets", 5, 2),
+        ("ftr_discovery_last_refresh_successful", 1, 0),
+        ("ftr_discovery_failures_total", 0, 3),
+    ):
+        assert values(text, name, "source") == {("a.yml",): a, ("b.json",): b}, name
     entries = values(text, "ftr_enrichment_cache_entries", "kind")
     assert entries == {("rdns",): 7, ("asn",): 3}
     lookups = values(text, "ftr_enrichment_lookups_total", "kind", "result")

@@ -28,6 +28,8 @@ MORE = """
   - {name: files, host: "2001:db8:300::4", mtu: true}
   - {name: gone, host: 192.0.2.5}
   - {name: nowhere, host: nowhere.example.net}
+target_files: [list.yml]
+probe: {allow: [192.0.2.0/24]}
 """
 
 
@@ -63,9 +65,10 @@ def vantage_points(lab: Lab) -> Iterator[Run]:
     names = Stage(lab, {})
     with closing(names):
         names.start_names()
+        (lab.shared / "list.yml").write_text("[]")
         flags = f"--storage.path={lab.shared / 'history.db'}"
         with (
-            running(lab, CONFIG + MORE, flags) as near,
+            running(lab, CONFIG + MORE, flags, "--web.enable-probe") as near,
             running(lab, CONFIG, place="far") as far,
             prometheus(lab, near.address, far.address),
         ):
@@ -76,6 +79,7 @@ def _measured(lab: Lab, near: Daemon, far: Daemon) -> Run:
     until("up == 1", 2)
     start = time.time()
     near.until_traced(CYCLES // 2, "mail")
+    assert "ftr_target_reached" in near.get("/probe?target=192.0.2.4")
     lab.set_target("web", path=["gw", "alt", "edge"])
     near.until_traced(CYCLES, "mail")
     until('ftr_path_changes_total{target="web"} > 0', 4)

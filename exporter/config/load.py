@@ -57,9 +57,10 @@ def _build(report: Report, data: dict[str, Any], directory: FilePath) -> Config:
     asn = _mapping(data.get("enrichment")).get("asn")
     return Config(
         targets=_targets(builder, data.get("targets")),
+        defaults=builder.defaults,
         modules=builder.modules,
         target_files=sections.target_files(document.target_files, directory),
-        target_urls=sections.target_urls(document.target_urls),
+        target_urls=sections.target_urls(report, document.target_urls, directory),
         resolver=sections.resolver(document.resolver),
         enrichment=sections.enrichment(report, document.enrichment, asn, directory),
         probe=sections.probe(document.probe),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -47,10 +48,18 @@ class Report:
             if fault["type"] == "extra_forbidden" or not is_broken(self.root, path + fault["loc"]):
                 problem = problem_of(fault, self.root, path, kind)
                 self._problems[problem] = None
+            _let_go(fault)
         bad = frozenset(str(fault["loc"][0]) for fault in faults if fault["loc"])
         if not isinstance(value, dict):
             return None, bad
         return kind.model_validate(_repaired(kind, value, bad)), bad
+
+
+def _let_go(fault: Mapping[str, Any]) -> None:
+    """An error knows the frames that it came through, and they know it: nobody would free them."""
+    error = fault.get("ctx", {}).get("error")
+    if isinstance(error, Exception):
+        error.__traceback__ = None
 
 
 def _repaired(

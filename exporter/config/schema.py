@@ -129,6 +129,39 @@ class TargetFields(ModuleFields):
     )
 
 
+class BasicAuthFields(Strict):
+    """Who asks, by name and password."""
+
+    username: Annotated[str, rules.NAME] = Field(
+        description="Name of the user.", examples=["ftr-exporter"]
+    )
+    password_file: Annotated[str, rules.FILE] = Field(
+        description="File with the password, read anew for each request.", examples=["password"]
+    )
+
+
+class AuthorizationFields(Strict):
+    """Who asks, by a bearer token."""
+
+    credentials_file: Annotated[str, rules.FILE] = Field(
+        description="File with the token, read anew for each request.", examples=["token"]
+    )
+
+
+class TlsFields(Strict):
+    """How an https URL is checked, and how this side proves who it is."""
+
+    ca_file: Annotated[str | None, rules.FILE] = _key(
+        None, "Certificates to trust, in PEM form. Left out: the system's.", "ca.pem"
+    )
+    cert_file: Annotated[str | None, rules.FILE] = _key(
+        None, "Client certificate to show, in PEM form.", "client.pem"
+    )
+    key_file: Annotated[str | None, rules.FILE] = _key(
+        None, "Its key. Left out: the key is in `cert_file`.", "client.key"
+    )
+
+
 class UrlFields(Strict):
     """A Prometheus http_sd endpoint that lists targets."""
 
@@ -138,6 +171,18 @@ class UrlFields(Strict):
     refresh_interval: Annotated[float, rules.duration(1, 86400)] = _key(
         _URL.refresh_interval, "Time between two requests.", "5m"
     )
+    basic_auth: BasicAuthFields | None = _key(None, "Name and password to ask with.")
+    authorization: AuthorizationFields | None = _key(None, "Bearer token to ask with.")
+    tls: TlsFields | None = _key(None, "Certificates for an https URL.")
+
+
+class GroupFields(Strict):
+    """A group of targets in a file of `target_files` or in the answer of a URL."""
+
+    targets: list[Annotated[str, rules.HOST]] = Field(
+        description="Hosts to trace.", examples=[["www.example.net"]]
+    )
+    labels: Labels | None = _key(None, "Labels of these targets.", {"site": "home"})
 
 
 class ResolverFields(Strict):

@@ -16,6 +16,7 @@ from exporter.config.schema import (
     LimitFields,
     ProbeFields,
     ResolverFields,
+    TlsFields,
     UrlFields,
 )
 from exporter.config.shown import shown
@@ -54,9 +55,48 @@ def target_files(patterns: list[str] | None, directory: FilePath) -> tuple[str, 
     return tuple(os.path.join(base, pattern) for pattern in patterns or ())
 
 
-def target_urls(sources: list[UrlFields] | None) -> tuple[UrlSource, ...]:
-    """Return the http_sd endpoints."""
-    return tuple(UrlSource(source.url, source.refresh_interval) for source in sources or ())
+def target_urls(
+    report: Report, sources: list[UrlFields] | None, directory: FilePath
+) -> tuple[UrlSource, ...]:
+    """Return the http_sd endpoints; files are joined to the directory of the configuration file."""
+    found: dict[str, UrlSource] = {}
+    for index, fields in enumerate(sources or ()):
+        path: Path = ("target_urls", index)
+        if fields.url in found:
+            report.add((*path, "url"), "this URL stands here twice")
+        _check_url(report, fields, path)
+        found.setdefault(fields.url, _url_source(fields, directory))
+    return tuple(found.values())
+
+
+def _url_source(fields: UrlFields, directory: FilePath) -> UrlSource:
+    def joined(file: str | None) -> str | None:
+        return None if file is None else os.path.join(directory, file)
+
+    basic, bearer, tls = fields.basic_auth, fields.authorization, fields.tls or TlsFields()
+    return UrlSource(
+        fields.url,
+        fields.refresh_interval,
+        username=None if basic is None else basic.username,
+        password_file=None if basic is None else joined(basic.password_file),
+        credentials_file=None if bearer is None else joined(bearer.credentials_file),
+        ca_file=joined(tls.ca_file),
+        cert_file=joined(tls.cert_file),
+        key_file=joined(tls.key_file),
+    )
+
+
+def _check_url(report: Report, fields: UrlFields, path: Path) -> None:
+    """What is each right and together wrong."""
+    if fields.basic_auth is not None and fields.authorization is not None:
+        report.add(
+            (*path, "authorization"), "one URL has `basic_auth` or `authorization`, not both"
+        )
+    if fields.tls is not None:
+        if not fields.url.lower().startswith("https:"):
+            report.add((*path, "tls"), "only a URL that begins with https:// has certificates")
+        if fields.tls.key_file is not None and fields.tls.cert_file is None:
+            report.add((*path, "tls", "key_file"), "a key is of no use without `cert_file`")
 
 
 def enrichment(

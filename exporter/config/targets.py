@@ -38,6 +38,7 @@ class TargetBuilder:
         self._bases[None] = (bottom,)
         for name, value in modules.items():
             self._bases[name] = (bottom, self._layer(("modules", name), value))
+        self.defaults = self._module(self._bases[None], None)
         self.modules = self._all_modules()
 
     def _layer(self, path: Path, value: object) -> Layer:
@@ -47,7 +48,7 @@ class TargetBuilder:
     def _all_modules(self) -> tuple[tuple[str, Module], ...]:
         """Every named module with the defaults below it; `default` is the defaults alone."""
         named = {name: self._module(layers, None) for name, layers in self._bases.items() if name}
-        named.setdefault(DEFAULT_MODULE, self._module(self._bases[None], None))
+        named.setdefault(DEFAULT_MODULE, self.defaults)
         self._bases.setdefault(DEFAULT_MODULE, self._bases[None])
         return tuple(sorted(named.items()))
 

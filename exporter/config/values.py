@@ -101,6 +101,10 @@ def parse_url(value: object) -> str:
         port = parts.port
     except ValueError as error:
         raise ValueError(str(error)) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or " " in url:
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise ValueError("")
+    if " " in url:
+        raise ValueError("it holds a space")
+    if "@" in parts.netloc:
+        raise ValueError("name and password go into `basic_auth`")
     return url

@@ -51,7 +51,10 @@ class _Builder:
         self._documents = 0
         self._stack: list[_Frame] = []
         self._anchors: dict[str, Node] = {}
-        self._handlers: dict[type, Callable[[Any], None]] = {
+
+    def read(self, events: Iterable[Any]) -> None:
+        # Not kept: a tree that holds itself alive waits for the collector, which takes long.
+        handlers: dict[type, Callable[[Any], None]] = {
             yaml.DocumentStartEvent: self._document,
             yaml.ScalarEvent: self._scalar,
             yaml.AliasEvent: self._alias,
@@ -60,9 +63,6 @@ class _Builder:
             yaml.SequenceEndEvent: self._close,
             yaml.MappingEndEvent: self._close,
         }
-
-    def read(self, events: Iterable[Any]) -> None:
-        handlers = self._handlers
         for event in events:
             handler = handlers.get(type(event))
             if handler is not None:

@@ -98,6 +98,21 @@ class Exposition:
         return [key for key in keys if key in self._labels]
 
 
+def exposition_of(views: Iterable[View], limit: int, openmetrics: bool) -> list[bytes]:
+    """The metrics of these views alone, in pieces to be joined; at most `limit` series for each."""
+    renderings = [
+        render(view, path_labels(view.target, view.family, view.protocol), limit) for view in views
+    ]
+    pieces: list[bytes] = []
+    for name, header in _HEADERS[openmetrics].items():
+        found = [each.chunks[name] for each in renderings if name in each.chunks]
+        if found:
+            pieces += [header, *found]
+    if openmetrics:
+        pieces.append(b"# EOF\n")
+    return pieces
+
+
 def _asked_for(names: Collection[str] | None) -> Iterable[MetricFamily]:
     if names is None:
         return PATH_FAMILIES

@@ -7,7 +7,7 @@ import platform
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import accumulate
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -37,27 +37,39 @@ PROCESSING_BUCKETS = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
 )
 LOOKUP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+PROBE_RESULTS = ("done", "cut_short", "denied", "invalid", "busy")
 _EOF = b"# EOF\n"
 _T = TypeVar("_T")
 Labels = tuple[str, ...]
+
+
+class SourceCounts(NamedTuple):
+    """A source of targets: how many it lists, how often it failed, whether the latest try did."""
+
+    name: str
+    targets: int
+    failures: int
+    ok: bool
 
 
 class OwnMetrics:
     """Takes what the daemon notes about itself, and renders it with `process_*` and `python_*`.
 
     Everything that happens for each answer costs a few additions: no lock, no object. To be used
-    from one thread. At each scrape `cache_entries` is asked for the entries by kind of look-up and
-    `storage_errors` for the failures of the store; `responses` may be written by whoever counts
-    answers.
+    from one thread. At each scrape `cache_entries` is asked for the entries by kind of look-up,
+    `storage_errors` for the failures of the store and `sources` for the sources of targets;
+    `responses` may be written by whoever counts answers.
     """
 
     def __init__(
         self,
         cache_entries: Callable[[], dict[str, int]] = dict,
         storage_errors: Callable[[], int] = int,
+        sources: Callable[[], Iterable[SourceCounts]] = tuple,
     ) -> None:
         self.cache_entries = cache_entries
         self.storage_errors = storage_errors
+        self.sources = sources
         self.responses = ResponseCounts()
         self._processing = Histogram(PROCESSING_BUCKETS)
         self._lag = 0.0
@@ -67,6 +79,7 @@ class OwnMetrics:
         self._loaded_at: float | None = None
         self._lookups: dict[tuple[str, str], int] = {}
         self._lookup_durations: dict[str, Histogram] = {}
+        self._probes = dict.fromkeys(PROBE_RESULTS, 0)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Lazy(self._collect))
         ProcessCollector(registry=self._registry)
@@ -108,6 +121,10 @@ class OwnMetrics:
         """So many series of a target were left out."""
         self._dropped += count
 
+    def probe_request(self, result: str) -> None:
+        """A request to `/probe` was answered; results are those of `PROBE_RESULTS`."""
+        self._probes[result] += 1
+
     # -- what a scrape sees ------------------------------------------------------------------
 
     def render(self, openmetrics: bool, names: Collection[str] | None = None) -> bytes:
@@ -128,6 +145,11 @@ class OwnMetrics:
         if self._loaded_at is not None:
             yield _gauge(families.RELOAD_TIMESTAMP, [((), self._loaded_at)])
         yield _gauge(families.TARGETS, [((), self._targets)])
+        sources = [((each.name,), each) for each in self.sources()]
+        yield _gauge(families.DISCOVERY_TARGETS, [(k, each.targets) for k, each in sources])
+        yield _gauge(families.DISCOVERY_SUCCESSFUL, [(k, each.ok) for k, each in sources])
+        yield _counter(families.DISCOVERY_FAILURES, [(k, each.failures) for k, each in sources])
+        yield _counter(families.PROBE_REQUESTS, _by_kind(self._probes))
         yield _histogram(families.RESPONSE_PROCESSING, [((), self._processing)])
         yield _counter(families.RESPONSES_UNMATCHED, [((), self.responses.unmatched)])
         yield _counter(families.RESPONSES_LATE, [((), self.responses.late)])

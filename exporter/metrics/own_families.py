@@ -18,6 +18,28 @@ RELOAD_TIMESTAMP = gauge(
     "When the configuration in use was loaded.",
 )
 TARGETS = gauge("ftr_targets", "Targets in the configuration in use.")
+DISCOVERY_TARGETS = gauge(
+    "ftr_discovery_targets",
+    "Targets that a file or URL lists, by its latest reading without a fault.",
+    "source",
+)
+DISCOVERY_SUCCESSFUL = gauge(
+    "ftr_discovery_last_refresh_successful",
+    "1 if a file or URL could be read at the latest attempt; 0 if what it listed before is in use.",
+    "source",
+)
+DISCOVERY_FAILURES = counter(
+    "ftr_discovery_failures_total",
+    "Attempts to read a file or URL that lists targets and that failed. A file is tried again when "
+    "it has changed, a URL at each refresh.",
+    "source",
+)
+PROBE_REQUESTS = counter(
+    "ftr_probe_requests_total",
+    "Requests to /probe: done, cut short by the time there was, or turned away: denied by the "
+    "configuration, invalid, busy.",
+    "result",
+)
 RESPONSE_PROCESSING = histogram(
     "ftr_response_processing_seconds",
     "From the kernel's receive time stamp of an answer to the moment the hop is recorded. Grows "
@@ -58,8 +80,9 @@ STORAGE_ERRORS = counter(
 )
 
 OWN_FAMILIES = (
-    *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, TARGETS, RESPONSE_PROCESSING),
-    *(RESPONSES_UNMATCHED, RESPONSES_LATE, SCHEDULER_LAG),
+    *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, TARGETS),
+    *(DISCOVERY_TARGETS, DISCOVERY_SUCCESSFUL, DISCOVERY_FAILURES, PROBE_REQUESTS),
+    *(RESPONSE_PROCESSING, RESPONSES_UNMATCHED, RESPONSES_LATE, SCHEDULER_LAG),
     *(LOOKUPS, LOOKUP_DURATION, CACHE_ENTRIES, SERIES_DROPPED, STORAGE_ERRORS),
 )
 """What the exporter tells of itself, beside `process_*` and `python_*`."""

@@ -11,8 +11,10 @@ from exporter.server.apiroutes import Api
 from exporter.server.body import send
 from exporter.server.frame import CONTENT_TYPE as HTML
 from exporter.server.frame import POLICY
+from exporter.server.lifecycle import Reload, reload_routes
 from exporter.server.negotiate import OPENMETRICS, TEXT, prefers_openmetrics
 from exporter.server.page import home_pieces, missing_page, target_page
+from exporter.server.probe import ProbeEndpoint, probe_route
 from exporter.server.replies import NAME, Handler, chosen, errors_as_json, header, missing, text
 from exporter.server.secure import secure
 from exporter.server.source import Source
@@ -26,8 +28,16 @@ class TelemetryPathError(FtrError):
     """A telemetry path that no URL path can be."""
 
 
-def make_app(source: Source, *, telemetry_path: str = "/metrics") -> web.Application:
+def make_app(
+    source: Source,
+    *,
+    telemetry_path: str = "/metrics",
+    reload: Reload | None = None,
+    probe: ProbeEndpoint | None = None,
+) -> web.Application:
     """All endpoints over what `source` knows. Raises `TelemetryPathError`.
+
+    `reload` reads the configuration again, `probe` traces now; None forbids that to clients.
 
     The telemetry path wins over every other, so `/` gives metrics instead of the page.
     """
@@ -54,7 +64,8 @@ def make_app(source: Source, *, telemetry_path: str = "/metrics") -> web.Applica
         f"/targets/{NAME}": endpoints.page,
     }
     routes = [web.get(path, handler) for path, handler in pages.items()]
-    others = [each for each in (*Api(source).routes(), *routes) if each.path != telemetry_path]
+    routes += [*Api(source).routes(), *reload_routes(reload), probe_route(probe)]
+    others = [each for each in routes if each.path != telemetry_path]
     app.add_routes([web.get(telemetry_path, endpoints.metrics), *others])
     return app
 

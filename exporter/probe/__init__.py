@@ -1,0 +1,1 @@
+"""`/probe`: one trace now, for whoever asks and may."""
