@@ -12,7 +12,7 @@ from tests.certificates import Pair, authority, signed
 from tests.conftest import LabFactory
 from tests.daemon import running
 from tests.guarding import hashed
-from tests.test_prometheus import prometheus, until
+from tests.scraping import prometheus, until
 
 CONFIG = (
     "targets: [{host: 192.0.2.1, name: web, interval: 1s, timeout: 500ms}]\n"
@@ -65,7 +65,7 @@ def test_prometheus_scrapes_by_tls_with_a_password(
     ca, own = material(lab.shared)
     more = JOB.format(password=password, ca=ca.certificate, own=own.certificate, key=own.key)
     flag = f"--web.config.file={lab.shared / 'web.yml'}"
-    with running(lab, CONFIG, flag) as daemon, prometheus(lab, daemon.address, more):
+    with running(lab, CONFIG, flag) as daemon, prometheus(lab, daemon.address, more=more):
         until(f"up == {up}", 1)
         if up:
             until("ftr_target_reached == 1", 1)
