@@ -21,6 +21,12 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
 
+# Grafana's own data library, for the tests of the dashboards; without npm they say what is missing.
+$(VENV)/.node: tests/grafana/package.json tests/grafana/package-lock.json | $(BIN)/python
+	@if command -v npm >/dev/null; then mkdir -p $(VENV)/node && cp $^ $(VENV)/node && \
+		npm ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund --loglevel=error && \
+		touch $@; fi
+
 $(VENV)/.release: requirements-release.txt | $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/release
 	$(VENV)/release/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-release.txt
@@ -32,7 +38,7 @@ run: $(VENV)/.run ## Start the daemon on config.yaml, or else on config.example.
 demo: $(VENV)/.dev ## Start the daemon on a simulated internet; no packet leaves this machine
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
-test: $(VENV)/.dev ## Run every test
+test: $(VENV)/.dev $(VENV)/.node ## Run every test
 	@$(BIN)/python -m tests.wine.recipe || true
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)

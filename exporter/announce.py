@@ -69,7 +69,7 @@ class Announcer:
             self._events.emit(EventKind.CHANGE, target.name, form)
 
     def forget(self, name: str) -> None:
-        """A target is gone."""
+        """A target is no more."""
         for family in Family:
             self._states.pop((name, family), None)
             self._traces.pop((name, family), None)

@@ -53,10 +53,10 @@ class Options:
 
     listen: tuple[str, ...] = (":10334",)
     telemetry_path: str = "/metrics"
-    guard: Guard | None = None
-    sockets: tuple[socket.socket, ...] = ()
     lifecycle: bool = False
     probe: bool = False
+    guard: Guard | None = None
+    sockets: tuple[socket.socket, ...] = ()
 
 
 class Daemon:
@@ -99,7 +99,7 @@ class Daemon:
         self._scheduler = Scheduler(config.limits.concurrent_traces, 0.0, self.own.scheduler_lag)
         names = Names(self._info, self._settled)
         self._prober = Prober(config, services, names, self.own.probe_request)
-        self._fleet = Fleet(services, self._scheduler, self._target_ended)
+        self._fleet = Fleet(services, self._scheduler, self._announcer.forget)
         self._supply = Supply(config, load or (lambda: config), self._use, self._config_loaded)
         self._ready = False
 
@@ -114,6 +114,8 @@ class Daemon:
                 reload=self._supply.reload if options.lifecycle else None,
                 probe=self._probe_endpoint() if options.probe else None,
             )
+            if options.guard is not None:
+                self.own.web_config_good = options.guard.is_good
             server = await start_server(
                 app, options.listen, guard=options.guard, sockets=options.sockets
             )
@@ -199,6 +201,7 @@ class Daemon:
         warm_up = _PROBES_OF_A_FIRST_TRACE * new / limits.probes_per_second
         await self._fleet.apply(differences, targets, warm_up)
         self.own.set_targets(len(targets))
+        self.events.renew()
         return str(differences)
 
     def _config_loaded(self, ok: bool) -> None:
@@ -225,9 +228,6 @@ class Daemon:
         for source in self._supply.sources():
             yield SourceCounts(source.name, len(source.targets), source.failures, not source.faults)
 
-    def _target_ended(self, name: str) -> None:
-        self._announcer.forget(name)
-
     # -- what happens ------------------------------------------------------------------------
 
     def _address_known(self, address: str) -> None:
@@ -235,8 +235,7 @@ class Daemon:
 
     def _heard(self, target: Target, family: Family, response: Response) -> None:
         if self._announcer.wants_hops(target):
-            info = self._info(response.address)
-            self._announcer.heard(target, family, response, info)
+            self._announcer.heard(target, family, response, self._info(response.address))
 
     def _publish(self, view: View) -> None:
         self._store.publish(view)

@@ -44,7 +44,12 @@ def check(files: Sequence[str], out: TextIO, err: TextIO, *, web_files: Sequence
             _print(_told(file, [*faults, *merged.collisions]), err)
         else:
             _print(summary(file, replace(config, targets=merged.targets), len(sources)), out)
-    for file in web_files:
+    return max(status, _check_web(web_files, out, err))
+
+
+def _check_web(files: Sequence[str], out: TextIO, err: TextIO) -> int:
+    status = 0
+    for file in files:
         try:
             web = load_web_config(file)
         except ConfigError as error:

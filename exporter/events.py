@@ -102,7 +102,7 @@ class Hub:
     def __init__(self, *, listeners: int = LISTENERS, grace: float = _GRACE_SECONDS) -> None:
         self._most = listeners
         self._grace = grace
-        self._name = f"{time.time_ns():x}"
+        self._name = _fresh_name()
         self._listeners: set[Listener] = set()
         self._leaving: deque[tuple[frozenset[Interest], asyncio.TimerHandle]] = deque()
         self._wanted: Counter[Interest] = Counter()
@@ -159,6 +159,14 @@ class Hub:
             self._leaving[0][1].cancel()
             self._forget()
 
+    def renew(self) -> None:
+        """What there is to hear of is another: who listens, or comes back, shall look anew."""
+        self._name = _fresh_name()
+        self._kept.clear()
+        self._size = 0
+        for listener in list(self._listeners):
+            listener.put(_GAP + self.sign_of_life())
+
     def sign_of_life(self) -> bytes:
         """A comment that keeps connections open, and the id from which to go on."""
         return f": alive\nid: {self._id()}\n\n".encode()
@@ -200,6 +208,11 @@ class Hub:
         if not self._wanted:
             self._kept.clear()
             self._size = 0
+
+
+def _fresh_name() -> str:
+    """What tells the numbers of one run from those of another."""
+    return f"{time.time_ns():x}"
 
 
 def _wanted(interests: Collection[Interest], kind: EventKind, target: str) -> bool:

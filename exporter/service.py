@@ -62,14 +62,14 @@ def _guard(web_config: str) -> Guard:
 
 def _web_options(options: argparse.Namespace, guard: Guard | None) -> Options:
     """Where and how to serve. Raises `NoSockets`."""
-    by_systemd = options.systemd_socket
+    given = options.systemd_socket
     return Options(
-        () if by_systemd else tuple(options.listen or (":10334",)),
+        () if given else tuple(options.listen or (":10334",)),
         options.telemetry_path,
-        guard,
-        tuple(inherited_sockets()) if by_systemd else (),
         lifecycle=options.enable_lifecycle,
         probe=options.enable_probe,
+        guard=guard,
+        sockets=tuple(inherited_sockets()) if given else (),
     )
 
 
@@ -78,7 +78,8 @@ async def _run(make: Callable[[], Daemon], options: Options) -> None:
     stop_on_signals(stop)
     daemon = make()
     with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has no SIGHUP
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.request_reload)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, daemon.request_reload)
     _spare_the_collector()
     await daemon.run(options, stop)
 

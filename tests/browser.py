@@ -63,7 +63,11 @@ class Page:
     async def run(self, script: str) -> Any:
         """What an expression gives, as JSON has it."""
         got = await self.send(
-            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+            "Runtime.evaluate",
+            expression=script,
+            returnByValue=True,
+            awaitPromise=True,
+            userGesture=True,
         )
         assert "exceptionDetails" not in got, got["exceptionDetails"]
         return got["result"].get("value")

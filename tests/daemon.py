@@ -134,9 +134,13 @@ class Daemon:
 
 
 @contextmanager
-def running(lab: Lab, config: str, *flags: str) -> Iterator[Daemon]:
-    """Start the daemon in a lab with this configuration; it is gone at the end."""
-    directory = lab.shared
+def running(lab: Lab, config: str, *flags: str, place: str = "") -> Iterator[Daemon]:
+    """Start the daemon in a lab with this configuration; it is gone at the end.
+
+    Its files are in `place`, a directory below `lab.shared`: for a second daemon.
+    """
+    directory = lab.shared / place
+    directory.mkdir(exist_ok=True)
     (directory / "config.yaml").write_text(config)
     log_path = directory / "daemon.log"
     with log_path.open("w") as log:

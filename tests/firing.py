@@ -59,6 +59,7 @@ PERMISSION = Firing("FtrPermissionMissing", "warning", 16, 49, EXPORTER)
 PERMISSION_HOME = Firing("FtrPermissionMissing", "warning", 17, 49, {**EXPORTER, "site": "home"})
 NAMES = Firing("FtrLocalErrors", "warning", 25, 54, {**WEB, "reason": "resolve"})
 DOWN = Firing("FtrExporterDown", "critical", 16, 30, EXPORTER)
+RELOAD = Firing("FtrReloadFailed", "warning", 16, 30, EXPORTER)
 # The second is found when the exporter starts, with a counter as high as the one before.
 HIDDEN_ROUTE = Firing("FtrRouteChanged", "info", 11, 90, WEB, times=2)
 HIDDEN_AS = Firing("FtrAsPathChanged", "warning", 61, 105, WEB)
@@ -79,6 +80,7 @@ FIRING: Mapping[str, Sequence[Firing]] = {
     "permission": (PERMISSION, PERMISSION_HOME),
     "names": (NAMES,),
     "down": (DOWN,),
+    "reload": (RELOAD,),
     "restart": (),
     "forgetful": (),
     "changed-while-down": (HIDDEN_ROUTE, HIDDEN_AS),

@@ -152,6 +152,12 @@ SCENARIOS: dict[str, Scenario] = {
         scrapes=50,
         events={10: (Stage.stop,), 30: (Stage.start,)},
     ),
+    "reload": Scenario(
+        "A configuration with a fault is reloaded, and mended after 20 minutes",
+        {"web": WEB},
+        scrapes=50,
+        events={10: (Stage.spoil,), 30: (Stage.mend,)},
+    ),
     "restart": Scenario(
         "The exporter is restarted twice; its host sleeps for four minutes",
         {"web": WEB, "mail": {}, "shop": {}, "files": {"mtu": True}},

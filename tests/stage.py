@@ -37,6 +37,7 @@ class Stage:
     def __init__(self, lab: Lab, config: Config, *, keeps_history: bool = True) -> None:
         self.lab = lab
         self.config = config
+        self._path = lab.shared / "config.yaml"
         self._flags = [f"--storage.path={lab.shared / 'history.db'}"] if keeps_history else []
         self._daemon: subprocess.Popen[Any] | None = None
         self._names: subprocess.Popen[Any] | None = None
@@ -60,14 +61,23 @@ class Stage:
         """End the name server."""
         _end(self._names)
 
+    def spoil(self) -> None:
+        """Somebody breaks the configuration, and has it reloaded."""
+        self._path.write_text(yaml.safe_dump({**self.config, "tragets": []}))
+        self.signal(signal.SIGHUP)
+
+    def mend(self) -> None:
+        """It is as it was, and reloaded."""
+        self._path.write_text(yaml.safe_dump(self.config))
+        self.signal(signal.SIGHUP)
+
     def start(self) -> None:
         """Start the daemon, without waiting for it."""
-        path = self.lab.shared / "config.yaml"
-        path.write_text(yaml.safe_dump(self.config))
+        self._path.write_text(yaml.safe_dump(self.config))
         with (self.lab.shared / "daemon.log").open("a") as log:
             self._daemon = self.lab.popen(
                 [
-                    *(sys.executable, "-m", "exporter", f"--config.file={path}"),
+                    *(sys.executable, "-m", "exporter", f"--config.file={self._path}"),
                     *(f"--web.listen-address={ADDRESS}", *self._flags),
                 ],
                 stdout=log,

@@ -117,6 +117,16 @@ TOLD: Mapping[str, Sequence[Told]] = {
         Told(30, firing.PERMISSION, MAY_NOT, REFUSED),
         Told(30, firing.PERMISSION_HOME, MAY_NOT, REFUSED),
     ),
+    "reload": (
+        Told(
+            20,
+            firing.RELOAD,
+            "ftr.example:10334 could not load its configuration",
+            "The latest reload of ftr.example:10334 failed, and it goes on with the configuration "
+            "it had. After a restart it would not come up. `ftr-exporter check` names every fault "
+            "with file and line.",
+        ),
+    ),
     "names": (
         Told(
             40,

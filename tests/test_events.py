@@ -172,6 +172,22 @@ def test_there_are_never_too_many() -> None:
     play(scene)
 
 
+def test_after_a_reload_everybody_looks_anew() -> None:
+    """Who listens at that moment, and who comes back later with an id from before."""
+
+    async def scene() -> None:
+        hub = Hub()
+        listener = hub.listen([HOP], None, None)
+        _, before = await heard(listener)
+        hub.renew()
+        told, after = await heard(listener)
+        assert (told, before == after) == ([{"event": "gap"}], False)
+        assert (await heard(hub.listen([HOP], None, before)))[0] == [{"event": "gap"}]
+        assert (await heard(hub.listen([HOP], None, after)))[0] == []
+
+    play(scene)
+
+
 def test_silence_is_broken_by_a_sign_of_life() -> None:
     """With the id from which to go on."""
 

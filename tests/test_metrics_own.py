@@ -24,6 +24,7 @@ def used() -> OwnMetrics:
     sources = (SourceCounts("a.yml", 5, 0, True), SourceCounts("b.json", 2, 3, False))
     own = OwnMetrics(lambda: {"rdns": 7, "asn": 3}, sources=lambda: sources)
     own.config_loaded(True, 1_769_860_800.5)
+    own.web_config_good = lambda: False
     own.set_targets(12)
     own.response_recorded(0.00002)
     own.response_recorded(0.0001)
@@ -49,6 +50,7 @@ def test_everything_is_told() -> None:
     for name, value in {
         "ftr_config_last_reload_successful": 1,
         "ftr_config_last_reload_success_timestamp_seconds": 1_769_860_800.5,
+        "ftr_web_config_last_reload_successful": 0,
         "ftr_targets": 12,
         "ftr_responses_late_total": 1,
         "ftr_responses_unmatched_total": 2,

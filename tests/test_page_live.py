@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
 
 from tests.browser import Browser, Page
@@ -83,6 +84,28 @@ def test_trace_on_demand_shows_hops_as_they_arrive(lab_factory: LabFactory) -> N
 
     with running(lab, config) as daemon:
         daemon.until_traced(1, "web/1")
+        watch(lambda browser: scene(browser, daemon))
+
+
+def test_a_reload_shows_without_one(lab_factory: LabFactory) -> None:
+    """A target goes, another comes by SIGHUP: both pages say so, nobody reloads them."""
+    lab = lab_factory("small")
+    config = (
+        QUIET + "defaults: {interval: 1s, timeout: 500ms}\ntargets: [{name: %s, host: 192.0.2.1}]\n"
+    )
+
+    async def scene(browser: Browser, daemon: Daemon) -> None:
+        home = await opened(browser, f"http://{daemon.address}", "tr.row .spark")
+        page = await opened(browser, f"http://{daemon.address}/targets/old", ".graph")
+        (lab.shared / "config.yaml").write_text(config % "new")
+        daemon.process.send_signal(signal.SIGHUP)
+        await home.until("document.querySelector('tr.row a').textContent === 'new'")
+        assert await home.run("document.querySelectorAll('tr.row').length") == 1
+        await page.until("document.querySelector('.banner').innerText.includes('no target named')")
+        assert home.problems == []
+
+    with running(lab, config % "old") as daemon:
+        daemon.until_traced(1, "old")
         watch(lambda browser: scene(browser, daemon))
 
 

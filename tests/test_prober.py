@@ -30,6 +30,11 @@ MODULES = (
 )
 
 
+def monitors() -> int:
+    """How many are alive, those of tests before this one included."""
+    return sum(isinstance(each, PathMonitor) for each in gc.get_objects())
+
+
 def scene(
     patch: pytest.MonkeyPatch,
     routing: Routing,
@@ -47,10 +52,11 @@ def scene(
         # Answers that are on their way in the simulation refer to the socket.
         await asyncio.sleep(5)
         assert stage.scrape().all("ftr_target_info") == {}
-        assert not any(isinstance(each, PathMonitor) for each in gc.get_objects())
+        assert monitors() <= before
         assert {"probe"}.isdisjoint(task.get_name() for task in asyncio.all_tasks())
 
     gc.collect()
+    before = monitors()
     gc.disable()
     try:
         play(patch, routing, (), acted, probe=allowed, modules=MODULES)

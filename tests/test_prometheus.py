@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import LabFactory
 from tests.daemon import running
-from tests.lab.lab import Lab
+from tests.scraping import prometheus, query, until
 
-SCRAPE = """
-global: {{scrape_interval: 1s}}
-scrape_configs:
-  - job_name: ftr
-    static_configs: [{{targets: ["{address}"]}}]
-{more}
-"""
 PROBES = """
 global: {{scrape_interval: 2s, scrape_timeout: 2s}}
 scrape_configs:
@@ -43,55 +28,11 @@ scrape_configs:
     static_configs: [{{targets: ["{address}"]}}]
 """
 ROOT = Path(__file__).parent.parent
-WEB = "http://127.0.0.1:9090"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("prometheus") is None,
     reason="no prometheus on this machine; install it (Debian: apt install prometheus)",
 )
-
-
-@contextmanager
-def prometheus(lab: Lab, address: str, more: str = "", scrape: str = SCRAPE) -> Iterator[None]:
-    """Prometheus, scraping `address` every second; `more` are lines of the job."""
-    config = lab.shared / "prometheus.yml"
-    config.write_text(scrape.format(address=address, more=more))
-    process = lab.popen(
-        [
-            "prometheus",
-            f"--config.file={config}",
-            f"--storage.tsdb.path={lab.shared / 'tsdb'}",
-            "--web.listen-address=127.0.0.1:9090",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def query(expression: str) -> list[dict[str, Any]]:
-    """The instant vector of an expression; empty while Prometheus is not up yet."""
-    url = f"{WEB}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-            return found
-    except urllib.error.URLError:
-        return []
-
-
-def until(expression: str, count: int, seconds: float = 30) -> list[dict[str, Any]]:
-    """Ask until the answer has so many series."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if len(found := query(expression)) == count:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"{expression}: {query(expression)}")
 
 
 def test_prometheus_understands_the_daemon(lab_factory: LabFactory) -> None:

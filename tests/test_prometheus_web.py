@@ -12,7 +12,7 @@ from tests.certificates import Pair, authority, signed
 from tests.conftest import LabFactory
 from tests.daemon import running
 from tests.guarding import hashed
-from tests.test_prometheus import prometheus, until
+from tests.scraping import prometheus, until
 
 CONFIG = (
     "targets: [{host: 192.0.2.1, name: web, interval: 1s, timeout: 500ms}]\n"
@@ -57,15 +57,21 @@ def material(directory: Path) -> tuple[Pair, Pair]:
 def test_prometheus_scrapes_by_tls_with_a_password(
     lab_factory: LabFactory, password: str, up: int
 ) -> None:
-    """It showed a certificate and a password: with the right one it is up, else it is down."""
+    """It showed a certificate and a password: with the right one it is up, else it is down.
+
+    Then the server's key was replaced by another's: scrapes go on, and tell that.
+    """
     lab = lab_factory("small")
     ca, own = material(lab.shared)
     more = JOB.format(password=password, ca=ca.certificate, own=own.certificate, key=own.key)
     flag = f"--web.config.file={lab.shared / 'web.yml'}"
-    with running(lab, CONFIG, flag) as daemon, prometheus(lab, daemon.address, more):
+    with running(lab, CONFIG, flag) as daemon, prometheus(lab, daemon.address, more=more):
         until(f"up == {up}", 1)
         if up:
             until("ftr_target_reached == 1", 1)
+            until("ftr_web_config_last_reload_successful == 1", 1)
+            shutil.copy(lab.shared / "ca.key", lab.shared / "server.key")
+            until("ftr_web_config_last_reload_successful == 0", 1)
         events = [line["event"] for line in daemon.log]
         assert "web configuration: http2 is not supported; HTTP/1.1 is spoken" in events
         daemon.stop()

@@ -22,7 +22,7 @@ import yaml
 from tests.conftest import LabFactory
 from tests.daemon import running
 from tests.lab.lab import Lab
-from tests.test_prometheus import WEB, query, until
+from tests.scraping import WEB, query, until
 from tests.test_rules import (
     ALERTS,
     CHURNING,

@@ -20,7 +20,6 @@ from tests.telling import TOLD
 from tests.test_rules import CHURNING, alerts, needs_promtool, promtool
 
 NOT_RECORDED = {
-    "FtrReloadFailed": "no network makes a reload fail, only a bad file",
     "FtrSchedulerLag": "needs a host that is short of CPU, by the same measure each time",
     "FtrResponseProcessingSlow": "needs a host that is short of CPU, by the same measure each time",
 }

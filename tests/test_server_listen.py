@@ -70,6 +70,28 @@ def test_idle_connections_end_at_once() -> None:
     asyncio.run(main())
 
 
+def test_who_connected_right_before_the_end_is_answered(tmp_path: Path) -> None:
+    """A client was accepted, the server began to stop, and only then came its request."""
+    path = f"{tmp_path}/s"
+
+    async def main() -> None:
+        server = await start_server(make_app(World()), [f"unix:{path}"])
+        early, early_writer = await asyncio.open_unix_connection(path)
+        early_writer.write(REQUEST)
+        await early.readuntil(b"Healthy\n")
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(REQUEST[:20])
+        stopping = asyncio.create_task(server.stop(10.0))
+        await asyncio.sleep(0)
+        writer.write(REQUEST[20:])
+        assert (await reader.read()).endswith(b"Healthy\n")
+        await stopping
+        writer.close()
+        early_writer.close()
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("start", [b"", REQUEST[:20]], ids=["silent", "half"])
 def test_a_client_that_never_asks_is_dropped(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """It connects and sends nothing, or half a request: its connection is not kept for ever."""

@@ -131,6 +131,7 @@ def test_port_of_somebody_else_is_left_for_good(lab_factory: LabFactory, family:
 def test_two_sockets_that_want_one_port(lab_factory: LabFactory, family: Family) -> None:
     """The kernel allows the same five-tuple once: the later one moves aside, and stays there."""
     lab = lab_factory("small")
+    lab.set_hop("gw", slow="100ms")
 
     async def test() -> None:
         recorders, backend = [Recorder(), Recorder()], preferred(Protocol.TCP, family)

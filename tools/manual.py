@@ -15,7 +15,10 @@ _FILES = (
     ("/etc/default/ftr-exporter", "Further flags of the service, in FTR_EXPORTER_ARGS."),
     ("/var/lib/ftr-exporter/history.db", "Path histories of the service."),
 )
-_SIGNALS = (("SIGTERM, SIGINT", "Stop within some seconds; answers under way are ended."),)
+_SIGNALS = (
+    ("SIGHUP", "Read the configuration again; a bad one changes nothing."),
+    ("SIGTERM, SIGINT", "Stop within some seconds; answers under way are ended."),
+)
 
 
 def roff() -> str:

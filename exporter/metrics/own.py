@@ -57,7 +57,8 @@ class OwnMetrics:
 
     Everything that happens for each answer costs a few additions: no lock, no object. To be used
     from one thread. At each scrape `cache_entries` is asked for the entries by kind of look-up,
-    `storage_errors` for the failures of the store and `sources` for the sources of targets;
+    `storage_errors` for the failures of the store, `sources` for the sources of targets, and
+    `web_config_good`, where there is a web configuration, whether the newest is in use;
     `responses` may be written by whoever counts answers.
     """
 
@@ -70,6 +71,7 @@ class OwnMetrics:
         self.cache_entries = cache_entries
         self.storage_errors = storage_errors
         self.sources = sources
+        self.web_config_good: Callable[[], bool] | None = None
         self.responses = ResponseCounts()
         self._processing = Histogram(PROCESSING_BUCKETS)
         self._lag = 0.0
@@ -144,6 +146,8 @@ class OwnMetrics:
             yield _gauge(families.RELOAD_SUCCESSFUL, [((), self._loaded)])
         if self._loaded_at is not None:
             yield _gauge(families.RELOAD_TIMESTAMP, [((), self._loaded_at)])
+        if self.web_config_good is not None:
+            yield _gauge(families.WEB_RELOAD_SUCCESSFUL, [((), self.web_config_good())])
         yield _gauge(families.TARGETS, [((), self._targets)])
         sources = [((each.name,), each) for each in self.sources()]
         yield _gauge(families.DISCOVERY_TARGETS, [(k, each.targets) for k, each in sources])

@@ -17,6 +17,11 @@ RELOAD_TIMESTAMP = gauge(
     "ftr_config_last_reload_success_timestamp_seconds",
     "When the configuration in use was loaded.",
 )
+WEB_RELOAD_SUCCESSFUL = gauge(
+    "ftr_web_config_last_reload_successful",
+    "1 if the web configuration and its files are as they were read; 0 if what they were before "
+    "is still in use, as an older certificate. Absent without --web.config.file.",
+)
 TARGETS = gauge("ftr_targets", "Targets in the configuration in use.")
 DISCOVERY_TARGETS = gauge(
     "ftr_discovery_targets",
@@ -80,7 +85,7 @@ STORAGE_ERRORS = counter(
 )
 
 OWN_FAMILIES = (
-    *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, TARGETS),
+    *(BUILD_INFO, RELOAD_SUCCESSFUL, RELOAD_TIMESTAMP, WEB_RELOAD_SUCCESSFUL, TARGETS),
     *(DISCOVERY_TARGETS, DISCOVERY_SUCCESSFUL, DISCOVERY_FAILURES, PROBE_REQUESTS),
     *(RESPONSE_PROCESSING, RESPONSES_UNMATCHED, RESPONSES_LATE, SCHEDULER_LAG),
     *(LOOKUPS, LOOKUP_DURATION, CACHE_ENTRIES, SERIES_DROPPED, STORAGE_ERRORS),

@@ -64,9 +64,9 @@ def make_app(
         f"/targets/{NAME}": endpoints.page,
     }
     routes = [web.get(path, handler) for path, handler in pages.items()]
-    others = [each for each in (*Api(source).routes(), *routes) if each.path != telemetry_path]
+    routes += [*Api(source).routes(), *reload_routes(reload), probe_route(probe)]
+    others = [each for each in routes if each.path != telemetry_path]
     app.add_routes([web.get(telemetry_path, endpoints.metrics), *others])
-    app.add_routes([*reload_routes(reload), probe_route(probe)])
     return app
 
 

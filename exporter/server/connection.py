@@ -15,6 +15,7 @@ class Connection(web.RequestHandler):
     """A request that is no HTTP is the client's fault: 400, and a line at debug level at most.
 
     aiohttp logs each with a traceback, which lets anyone fill a log, and names its version.
+    `when_lost` is called when the client has gone away.
     """
 
     when_lost: Callable[[], None] | None = None

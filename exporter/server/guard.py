@@ -37,6 +37,10 @@ class Guard:
         """The TLS context, None for plain HTTP."""
         return self._file.tls
 
+    def is_good(self) -> bool:
+        """Whether the newest web configuration is in use."""
+        return self._file.is_good()
+
     def protect(self, app: web.Application) -> None:
         """Stand before every handler of `app`, which must not have been started yet."""
         app.middlewares.insert(0, self._middleware)

@@ -25,6 +25,9 @@ KEEPALIVE = 125.0
 HANDSHAKE = 10.0
 """Seconds that a client has for the TLS handshake."""
 
+LATECOMERS = 0.1
+"""Seconds in which the request of a client comes that had connected right before the end."""
+
 _logger = logging.getLogger("exporter.server")
 
 
@@ -47,7 +50,7 @@ class Running:
             each.close()
         connections = self._runner.server
         if connections is not None:
-            await asyncio.sleep(0)
+            await asyncio.sleep(min(LATECOMERS, grace))
             connections.pre_shutdown()
             await self._runner.shutdown()
             await connections.shutdown(grace)

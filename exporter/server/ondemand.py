@@ -16,7 +16,7 @@ def refusal(request: web.Request) -> str | None:
     """Why this request may come from another site's page; None where it cannot.
 
     A page of another site can make a browser send a form, but not JSON without asking first, which
-    is never granted (Fetch Standard, section 3.3). Browsers say besides where a request came from.
+    is never granted (Fetch Standard, section 3.3).
     """
     if request.content_type != "application/json" or hdrs.CONTENT_TYPE not in request.headers:
         return "say Content-Type: application/json"

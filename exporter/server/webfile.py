@@ -48,6 +48,10 @@ class WebFile:
             self._read_again()
         return self._config
 
+    def is_good(self) -> bool:
+        """Whether what is in use is what the files say."""
+        return not self._faults
+
     def _read_again(self) -> None:
         try:
             config, seen = self._load(self._config.files)

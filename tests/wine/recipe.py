@@ -28,7 +28,7 @@ REMEDY = "apt-get install --no-install-recommends wine wine64 gcc-mingw-w64-x86-
 _SOURCES = ("bundle.txt", "launcher.c", "prng.c", "recipe.py")
 _LOCKS = ("requirements.txt", "requirements-dev.txt")
 _TEST_TOOLS = {"colorama", "iniconfig", "packaging", "pluggy", "pygments", "pytest"}
-_TEST_TOOLS |= {"pytest-timeout"}
+_TEST_TOOLS |= {"pytest-timeout", "hypothesis", "sortedcontainers"}
 _BESIDE_EXE = {"python311.dll", "vcruntime140.dll"}
 _UNUSED = ("api-ms", "tcl", "tk", "_tkinter", "_msi")
 _NOT_COPIED = shutil.ignore_patterns(
@@ -74,6 +74,9 @@ def main() -> int:
                 made = Path(directory, "made")
                 _assemble(made, Path(directory))
                 made.rename(place)
+            for former in place.parent.iterdir():
+                if former != place:
+                    shutil.rmtree(former)
         print(windows_python())
     except CannotMake as error:
         print(f"no Windows Python for the tests under Wine: {error}", file=sys.stderr)

@@ -14,6 +14,7 @@ const app = document.getElementById("app");
 const view = { words: "", state: "", column: "state", descending: false };
 let rows = new Map();
 let timer = 0;
+let late = null;
 
 const filter = el("input", { type: "search", id: "filter", placeholder: "name, address, AS, label, state…", autocomplete: "off", spellcheck: "false", input: onFilter });
 const chips = el("div", { class: "chips", role: "group", "aria-label": "Show only" });
@@ -98,7 +99,9 @@ function soon() {
   }, REFRESH);
 }
 
+/** What comes while the whole is read is newer than the whole. */
 function onState(event) {
+  if (late) return void late.push(event);
   const waiting = rows.get(` ${event.target}`);
   const former = rows.get(`${event.family} ${event.target}`) ?? waiting ?? [...rows.values()].find((row) => row.name === event.target);
   if (!former) return void load();
@@ -109,12 +112,17 @@ function onState(event) {
 }
 
 async function load() {
+  late ??= [];
   try {
     const found = await get("api/v1/targets?recent=1");
     rows = new Map(rowsOf(found.targets).map((row) => [row.key, row]));
     if (!table.isConnected) replace(app, toolbar(), table);
+    const events = late ?? [];
+    late = null;
+    events.forEach(onState);
     show();
   } catch (error) {
+    late = null;
     replace(app, el("p", { class: "failure", role: "alert" }, `The targets cannot be read: ${error.message}.`), button("Try again", load));
   }
 }
@@ -142,5 +150,6 @@ setInterval(() => {
 
 recall();
 drawHeads();
+const live = new Live("event=state", { state: onState, gap: load });
+await live.ready;
 await load();
-new Live("event=state", { state: onState, gap: load });

@@ -9,6 +9,7 @@ const HIDDEN_FOR = 60000;
 /**
  * Listens as long as the page is visible.
  * `handlers` has a function for each kind of event; `gap` is called where something was missed.
+ * `ready` resolves once it listens, or cannot: what is read from then on misses nothing.
  */
 export class Live {
   constructor(query, handlers) {
@@ -19,6 +20,9 @@ export class Live {
     this.timer = 0;
     document.addEventListener("visibilitychange", () => this.visibility());
     addEventListener("online", () => this.reopen());
+    this.ready = new Promise((resolve) => {
+      this.settled = resolve;
+    });
     this.open();
   }
 
@@ -26,8 +30,12 @@ export class Live {
     const resume = this.last ? `&last_event_id=${encodeURIComponent(this.last)}` : "";
     const source = new EventSource(`${ROOT}api/v1/events?${this.query}${resume}`);
     this.source = source;
-    source.onopen = () => this.say("live");
+    source.onopen = () => {
+      this.say("live");
+      this.settled();
+    };
     source.onerror = () => {
+      this.settled();
       this.say("reconnecting");
       // A refusal (503) ends an EventSource for good; a break does not.
       if (source.readyState === EventSource.CLOSED) this.later();

@@ -20,6 +20,8 @@ const TOGETHER = 80;
 const app = document.getElementById("app");
 const page = { target: null, history: [], incidents: [], family: location.hash.slice(1), hop: null, at: askedMoment(), path: null, spans: [], names: {} };
 let timer = 0;
+let loading = false;
+let again = false;
 
 const line = el("p", { class: "subtitle" });
 const tabs = el("div", { class: "tabs", role: "group", "aria-label": "Address family" });
@@ -134,7 +136,7 @@ function legend() {
   return el("ul", { class: "legend", "aria-label": "Legend" }, entry("loss-0", "no loss"), entry("loss-1", "up to 5 %"), entry("loss-2", "20 %"), entry("loss-3", "50 %"), entry("loss-4", "more"), entry("wide", "wider: the link adds more delay"), entry("silent", "silent hop"), entry("guess", "not seen by this trace"), entry("mpls", "label-switched (MPLS)"));
 }
 
-/** Read everything anew; what comes in quick succession is read once. */
+/** Read everything anew; what comes in quick succession is read once, and never twice at a time. */
 function soon() {
   timer ||= setTimeout(() => {
     timer = 0;
@@ -143,6 +145,8 @@ function soon() {
 }
 
 async function load() {
+  if (loading) return void (again = true);
+  loading = true;
   try {
     const after = page.history[0]?.cycles.at(-2)?.at;
     const [target, past, kept] = await Promise.all([get(`api/v1/targets/${quoted(NAME)}`), get(`api/v1/history?${QUERY}${after ? `&after=${quoted(after)}` : ""}`), get(`api/v1/incidents?${QUERY}&limit=100`)]);
@@ -156,6 +160,9 @@ async function load() {
     banner.hidden = false;
     if (!banner.isConnected) replace(app, banner);
   }
+  loading = false;
+  if (again) soon();
+  again = false;
 }
 
 /** The cycles that were there, but for those that come again, and the new ones. */
@@ -178,5 +185,6 @@ addEventListener("popstate", () => {
   if (page.target) show();
 });
 
+const live = new Live(`${QUERY}&event=hop&event=change&event=state&event=trace`, { hop: onHop, change: soon, state: soon, trace: (event) => toolbar.ended(event), gap: soon });
+await live.ready;
 await load();
-new Live(`${QUERY}&event=hop&event=change&event=state&event=trace`, { hop: onHop, change: soon, state: soon, trace: (event) => toolbar.ended(event), gap: soon });
