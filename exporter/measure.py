@@ -109,7 +109,8 @@ class PathMonitor:
     ) -> tuple[Trace, bool]:
         """Trace all flows and publish, together with what this cycle has shown before.
 
-        Gives all that the cycle has shown now, and whether it should be confirmed.
+        Gives all that the cycle has shown now, and whether it should be confirmed, or still be
+        where the answer that matters was lost.
         """
         started_at, started = time.time(), time.monotonic()
         states, errors = await flows.trace(plan, self._flow_count)
@@ -131,7 +132,8 @@ class PathMonitor:
         self._services.publish(self._view(infos))
         if verdict.change is not None or verdict.as_change is not None:
             self._services.changed(self._target, self._family, verdict)
-        return self._trace, verdict.suspicious and not errors.counts
+        is_open = verdict.suspicious or (cycle is not None and verdict.unsettled)
+        return self._trace, is_open and not errors.counts
 
     def fail(self, reason: ErrorReason, message: str) -> None:
         """Publish a cycle in which nothing could be sent."""

@@ -121,3 +121,26 @@ def test_a_change_is_confirmed_within_seconds_though_cycles_are_a_minute_apart()
         assert stage.views[-1].tally.traces == 11
 
     run_virtual(test())
+
+
+def test_a_lost_answer_among_those_that_confirm_ends_nothing() -> None:
+    """The new router does not answer in the first of the traces that follow: they go on."""
+
+    async def test() -> None:
+        stage = Stage(chain(0.01, 0.01, 0.01))
+        module = Module(probes=3, interval=60.0)
+        monitor = TargetMonitor(Target("example", HOST, module), stage.services)
+        for _ in range(10):
+            await monitor.run()
+        turned = chain(0.01, 0.01, 0.01, network="198.18.9")
+        cycle = stage.network.sends[-1].probe.trace + 1
+
+        def losing(destination: str, probe: Probe) -> Answer | None:
+            lost = probe.trace == cycle + 1 and probe.ttl < 3
+            return None if lost else turned(destination, probe)
+
+        stage.network.routing = losing
+        await monitor.run()
+        assert [verdict.change is not None for verdict in stage.verdicts] == [True]
+
+    run_virtual(test())

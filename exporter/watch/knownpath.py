@@ -59,6 +59,10 @@ class KnownPath:
             return Suspicion.NEW_LENGTH
         return Suspicion.NEW_ADDRESS if self._is_doubtful else None
 
+    def is_unsettled(self) -> bool:
+        """Whether anything showed something new of late, and nothing known since."""
+        return any(watch.rivals.streak for watch in self._watches())
+
     def is_known(self, ttl: int, address: str) -> bool:
         """Whether this router is known to stand there.
 

@@ -126,8 +126,9 @@ class Verdict:
     """What one cycle means.
 
     `change` and `as_change` are there in the one cycle that confirmed them. A `suspicion` asks for
-    a confirming cycle at once. `outage` holds from the cycle on that confirmed the silence of a
-    destination known to answer, until it answers. `news` says that the watcher's state is worth
+    a confirming cycle at once; `unsettled` says that what such cycles are about is still open: this
+    one neither confirmed nor refuted it. `outage` holds from the cycle on that confirmed the silence
+    of a destination known to answer, until it answers. `news` says that the watcher's state is worth
     saving.
     """
 
@@ -135,6 +136,7 @@ class Verdict:
     change: PathChange | None = None
     as_change: AsPathChange | None = None
     suspicion: Suspicion | None = None
+    unsettled: bool = False
     outage: bool = False
     news: bool = False
 

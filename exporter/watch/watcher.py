@@ -87,6 +87,7 @@ class PathWatcher:
             change,
             as_change,
             self._path.suspicion(seen) or unusual,
+            self._path.is_unsettled(),
             self._reach.is_out(self._confirm),
             news or as_change is not None or self._observed % _SAVE_CYCLES == 0,
         )
