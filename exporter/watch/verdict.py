@@ -127,9 +127,9 @@ class Verdict:
 
     `change` and `as_change` are there in the one cycle that confirmed them. A `suspicion` asks for
     a confirming cycle at once; `unsettled` says that what such cycles are about is still open: this
-    one neither confirmed nor refuted it. `outage` holds from the cycle on that confirmed the silence
-    of a destination known to answer, until it answers. `news` says that the watcher's state is worth
-    saving.
+    one neither confirmed nor refuted it. `outage` holds from the cycle on that confirmed the
+    silence of a destination known to answer, until it answers. `news` says that the watcher's state
+    is worth saving.
     """
 
     known: Knowledge
