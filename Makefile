@@ -27,6 +27,11 @@ $(VENV)/.node: tests/grafana/package.json tests/grafana/package-lock.json | $(BI
 		npm ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund --loglevel=error && \
 		touch $@; fi
 
+# Helm, for the tests of the chart; without Go they say what is missing.
+$(VENV)/.helm: | $(BIN)/python
+	@if command -v go >/dev/null; then \
+		GOBIN=$(abspath $(VENV))/helm go install helm.sh/helm/v3/cmd/helm@v3.18.6 2>$(VENV)/helm.log && touch $@ || tail -n 3 $(VENV)/helm.log; fi
+
 $(VENV)/.release: requirements-release.txt | $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/release
 	$(VENV)/release/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements-release.txt
@@ -38,7 +43,7 @@ run: $(VENV)/.run ## Start the daemon on config.yaml, or else on config.example.
 demo: $(VENV)/.dev ## Start the daemon on a simulated internet; no packet leaves this machine
 	$(BIN)/python -m tests.lab.demo $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.node ## Run every test
+test: $(VENV)/.dev $(VENV)/.node $(VENV)/.helm ## Run every test
 	@$(BIN)/python -m tests.wine.recipe || true
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest $(ARGS)
