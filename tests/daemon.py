@@ -134,10 +134,13 @@ class Daemon:
 
 
 @contextmanager
-def running(lab: Lab, config: str, *flags: str, place: str = "") -> Iterator[Daemon]:
+def running(
+    lab: Lab, config: str, *flags: str, place: str = "", under: tuple[str, ...] = ()
+) -> Iterator[Daemon]:
     """Start the daemon in a lab with this configuration; it is gone at the end.
 
-    Its files are in `place`, a directory below `lab.shared`: for a second daemon.
+    Its files are in `place`, a directory below `lab.shared`: for a second daemon. `under` is a
+    command in front of its own, as `prlimit`.
     """
     directory = lab.shared / place
     directory.mkdir(exist_ok=True)
@@ -146,7 +149,7 @@ def running(lab: Lab, config: str, *flags: str, place: str = "") -> Iterator[Dae
     with log_path.open("w") as log:
         process = lab.popen(
             [
-                *(sys.executable, "-m", "exporter"),
+                *(*under, sys.executable, "-m", "exporter"),
                 f"--config.file={directory / 'config.yaml'}",
                 "--web.listen-address=127.0.0.1:0",
                 "--log.format=json",
