@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -59,6 +60,10 @@ SCHEMA = mapping(
     ),
 )
 OPERATOR = {"job": "ftr-exporter", "namespace": "ftr-exporter", "service": "ftr-exporter"}
+META = {
+    "__meta_kubernetes_pod_node_name": "worker-1",
+    "__meta_kubernetes_pod_label_app_kubernetes_io_name": "ftr-exporter",
+}
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None,
     reason="no promtool on this machine; install it (Debian: apt install prometheus)",
@@ -100,30 +105,19 @@ def test_they_choose_the_service(name: str) -> None:
     assert endpoint(name)["path"] == "/metrics"
 
 
-def relabelled(name: str, tmp_path: Path) -> list[dict[str, str]]:
-    """The labels that Prometheus gives to a pod and to its successor on node `worker-1`."""
-    spelt = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
-    rules = [
-        {spelt.get(key, key): value for key, value in rule.items()}
-        for rule in endpoint(name)["relabelings"]
-    ]
+def relabelled(rules: list[Json], labels: dict[str, str], tmp_path: Path) -> list[dict[str, str]]:
+    """What Prometheus makes of the labels of a pod and of its successor on node `worker-1`."""
     pods = [
         {
             "targets": [f"10.0.0.{number}:10334"],
-            "labels": {
-                **OPERATOR,
-                "pod": f"ftr-exporter-{number}",
-                "container": "ftr-exporter",
-                "endpoint": "http",
-                "__meta_kubernetes_pod_node_name": "worker-1",
-            },
+            "labels": {**labels, **({"pod": f"ftr-exporter-{number}"} if labels else {}), **META},
         }
         for number in (1, 2)
     ]
-    job = {"job_name": "monitor", "static_configs": pods, "relabel_configs": rules}
+    job = {"job_name": "ftr", "static_configs": pods, "relabel_configs": rules}
     file = tmp_path / "prometheus.yml"
     file.write_text(yaml.safe_dump({"scrape_configs": [job]}))
-    command = ["promtool", "check", "service-discovery", "--timeout=5s", str(file), "monitor"]
+    command = ["promtool", "check", "service-discovery", "--timeout=5s", str(file), "ftr"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     found = [each["labels"] for each in json.loads(done.stdout)]
@@ -140,6 +134,22 @@ def relabelled(name: str, tmp_path: Path) -> list[dict[str, str]]:
 )
 def test_series_outlive_their_pod(name: str, own: dict[str, str], tmp_path: Path) -> None:
     """A pod was replaced: the labels stay, under the job that the alerts look for."""
+    spelt = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
+    rules = [
+        {spelt.get(key, key): value for key, value in rule.items()}
+        for rule in endpoint(name)["relabelings"]
+    ]
+    given = {**OPERATOR, "container": "ftr-exporter", "endpoint": "http"}
     wanted = {**OPERATOR, "job": "ftr", **own}
-    assert relabelled(name, tmp_path) == [wanted, wanted]
+    assert relabelled(rules, given, tmp_path) == [wanted, wanted]
     assert 'up{job="ftr"}' in (ROOT / "prometheus" / "alerts.yml").read_text("utf-8")
+
+
+@needs_promtool
+def test_without_the_operator_labels_are_the_same(tmp_path: Path) -> None:
+    """The rules in the documentation, which Prometheus follows by itself."""
+    page = (ROOT / "docs" / "kubernetes.md").read_text("utf-8")
+    (text,) = re.findall(r"```yaml\n(scrape_configs:\n.*?)```", page, re.DOTALL)
+    (job,) = yaml.safe_load(text)["scrape_configs"]
+    wanted = {"job": job["job_name"], "instance": "worker-1:10334", "node": "worker-1"}
+    assert relabelled(job["relabel_configs"], {}, tmp_path) == [wanted, wanted]
