@@ -1,4 +1,4 @@
-"""What tests of faults ask of a daemon that has been through one: serve, be right, be lean.
+"""What tests of faults ask of a daemon that has been through one: is it right, and lean as ever.
 
 The world is `small` without its silent target: nothing is ever lost there and no path changes.
 """

@@ -26,7 +26,7 @@ MEMORY_BYTES = 50e6
 
 
 def test_forged_answers_by_the_thousand_are_not_believed(lab_factory: LabFactory) -> None:
-    """50,000 wrong answers a second to probes in flight: no hop and no change came of them; they
+    """50,000 wrong answers a second to the probes in flight: no hop and no change came of it; they
 
     were counted as unmatched, the daemon served in between, and afterwards all was as before.
     """

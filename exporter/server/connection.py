@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
 
+from exporter.server.crowd import Crowd
 from exporter.server.secure import secure
 
 
@@ -15,13 +18,27 @@ class Connection(web.RequestHandler):
     """A request that is no HTTP is the client's fault: 400, and a line at debug level at most.
 
     aiohttp logs each with a traceback, which lets anyone fill a log, and names its version.
-    `when_lost` is called when the client has gone away.
+    `when_lost` is called when the client has gone away; `crowd` is all that there are.
     """
 
     when_lost: Callable[[], None] | None = None
 
+    def __init__(self, manager: web.Server, crowd: Crowd, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._crowd = crowd
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """One more; there may be one too many."""
+        super().connection_made(transport)
+        self._crowd.enter(self)
+
+    def asked(self) -> None:
+        """A whole request has come."""
+        self._crowd.asked(self)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell a handler that would else wait for something to send."""
+        self._crowd.leave(self)
         super().connection_lost(exc)
         if self.when_lost is not None:
             self.when_lost()

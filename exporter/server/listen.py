@@ -13,6 +13,7 @@ from aiohttp import web
 from exporter.server.address import ListenError
 from exporter.server.bind import BACKLOG, Bound, bind_all
 from exporter.server.connection import Connection
+from exporter.server.crowd import Crowd, most_connections
 
 if TYPE_CHECKING:
     from exporter.server.guard import Guard
@@ -74,6 +75,7 @@ async def start_server(
     if guard is not None:
         guard.protect(app)
         tls = guard.tls
+    app.on_response_prepare.append(_asked)
     bound = [*map(Bound, sockets), *await bind_all(addresses)]
     runner = web.AppRunner(app, access_log=None)
     servers: list[asyncio.Server] = []
@@ -82,14 +84,16 @@ async def start_server(
         loop = asyncio.get_running_loop()
         manager = runner.server
         assert manager is not None
+        crowd = Crowd(most_connections())
 
         def connection() -> Connection:
             return Connection(
                 manager,
+                crowd,
                 loop=loop,
                 keepalive_timeout=KEEPALIVE,
                 logger=_logger,
-                access_log=None,  # type: ignore[arg-type] # aiohttp documents None as "off"
+                access_log=None,
             )
 
         handshake = None if tls is None else HANDSHAKE
@@ -115,3 +119,8 @@ async def start_server(
         await Running(runner, bound, servers).stop(0)
         raise
     return Running(runner, bound, servers)
+
+
+async def _asked(request: web.Request, _response: web.StreamResponse) -> None:
+    if isinstance(request.protocol, Connection):
+        request.protocol.asked()
