@@ -89,16 +89,18 @@ def further(daemon: Daemon, cycles: int, seconds: float = 30) -> Scrape:
 
 def back_to(daemon: Daemon, before: Stock, growth: float = 20e6, seconds: float = 30) -> None:
     """Wait until it holds no more than before, and `growth` bytes that an allocator may keep."""
-
-    def lean(scrape: Scrape) -> bool:
-        now = Stock.of(daemon, scrape)
-        return (
+    deadline = time.monotonic() + seconds
+    while True:
+        now = Stock.of(daemon, daemon.scrape())
+        lean = (
             now.descriptors <= before.descriptors
             and now.threads <= before.threads + 2
             and now.memory < before.memory + growth
         )
-
-    daemon.until(lean, seconds)
+        if lean:
+            return
+        assert time.monotonic() < deadline, f"{now} is more than {before}"
+        time.sleep(0.1)
 
 
 def scrape_seconds(daemon: Daemon) -> float:

@@ -23,7 +23,7 @@ from tests.faults import (
     web,
 )
 
-STOPPED_SECONDS = 5
+STOPPED_SECONDS = 4
 HOUR = 3600
 STEPS = (3 * HOUR, -5 * HOUR, 24 * HOUR, 0)
 """By how much the wall clock is wrong, one after the other."""

@@ -29,6 +29,12 @@ HANDSHAKE = 10.0
 LATECOMERS = 0.1
 """Seconds in which the request of a client comes that had connected right before the end."""
 
+ACCEPTS = 8
+"""Connections that are taken in one turn of the loop: asyncio takes its `backlog` for that, too.
+
+With more, a burst has taken all descriptors before those that are one too many are let go.
+"""
+
 _logger = logging.getLogger("exporter.server")
 
 
@@ -102,7 +108,7 @@ async def start_server(
                 serve = loop.create_unix_server(
                     connection,
                     sock=each.sock,
-                    backlog=BACKLOG,
+                    backlog=ACCEPTS,
                     ssl=tls,
                     ssl_handshake_timeout=handshake,
                 )
@@ -110,11 +116,12 @@ async def start_server(
                 serve = loop.create_server(
                     connection,
                     sock=each.sock,
-                    backlog=BACKLOG,
+                    backlog=ACCEPTS,
                     ssl=tls,
                     ssl_handshake_timeout=handshake,
                 )
             servers.append(await serve)
+            each.sock.listen(BACKLOG)
     except BaseException:
         await Running(runner, bound, servers).stop(0)
         raise
