@@ -90,7 +90,7 @@ class FlowSet:
         return list(states), errors
 
     def hurry(self, plan: Plan) -> None:
-        """Go on with the traces that run as this plan says, but for its lesson and rounds."""
+        """Go on with the traces that run as this plan says, but for its lesson."""
         for flow in self._flows:
             flow.tracer.hurry(plan)
 

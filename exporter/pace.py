@@ -38,7 +38,8 @@ def pace_for(module: Module) -> Pace:
     """Rounds a second apart, but all within half of the interval.
 
     Short intervals shorten the patience with silent hops too, so that cycles do not overlap. TCP
-    needs its rounds farther apart: an unanswered probe holds its port, and with it the flow.
+    needs its rounds farther apart: an unanswered probe holds its port, and with it the flow, until
+    the next trace takes that. So there an urgent cycle has no more rounds, and is followed at once.
     """
     share = module.interval / module.probes
     holds_port = module.protocol is Protocol.TCP
@@ -53,7 +54,8 @@ def pace_for(module: Module) -> Pace:
     )
     urgent = replace(
         cycle,
-        spacing=cycle.spacing if holds_port else min(_URGENT_SECONDS, cycle.spacing),
+        rounds=1 if holds_port else cycle.rounds,
+        spacing=min(_URGENT_SECONDS, cycle.spacing),
         linger=min(_URGENT_SECONDS, cycle.linger),
     )
     confirming = replace(urgent, rounds=1, patience=min(_URGENT_SECONDS, cycle.patience))

@@ -102,12 +102,14 @@ class TraceState:
                 current.queue.append(ttl)
 
     def hurry(self, plan: Plan) -> bool:
-        """Take over its spacing and linger; whether they were others before."""
+        """Take over its spacing and linger, and its rounds where they are fewer; those that have
+
+        begun go on. Gives whether anything was otherwise before.
+        """
         now = self._plan
-        if (now.spacing, now.linger) == (plan.spacing, plan.linger):
-            return False
-        self._plan = replace(now, spacing=plan.spacing, linger=plan.linger)
-        return True
+        rounds = min(now.rounds, plan.rounds)
+        self._plan = replace(now, rounds=rounds, spacing=plan.spacing, linger=plan.linger)
+        return self._plan != now
 
     def abort(self) -> None:
         """End at once, because probes cannot be sent; those still on their way are not lost."""

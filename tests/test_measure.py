@@ -259,5 +259,5 @@ def test_what_confirms_a_cycle_ends_before_the_next() -> None:
 def test_tcp_gives_each_round_its_port() -> None:
     """An unanswered SYN holds its port for 0.9 s; a hurried round before would be another flow."""
     pace = pace_for(Module(protocol=Protocol.TCP, interval=60.0))
-    assert pace.cycle.spacing == pace.urgent.spacing == 1.0
+    assert (pace.cycle.spacing, pace.cycle.rounds, pace.urgent.rounds) == (1.0, 3, 1)
     assert pace_for(Module(protocol=Protocol.TCP, interval=4.0)).cycle.spacing == 1.0

@@ -94,6 +94,20 @@ def test_a_trace_in_a_hurry_waits_less_between_rounds() -> None:
     run_virtual(test())
 
 
+def test_a_trace_in_a_hurry_has_no_more_rounds_than_before() -> None:
+    """Fewer rounds end it after the one that runs; more than it had make no difference."""
+
+    async def test() -> None:
+        for planned, hurried, sent in ((3, 1, 1), (1, 3, 1)):
+            bench = Bench(chain(0.01, 0.01))
+            trace = asyncio.create_task(bench.trace(Plan(rounds=planned, spacing=0.05)))
+            await asyncio.sleep(0.005)
+            bench.tracer.hurry(Plan(rounds=hurried, spacing=0.05))
+            assert [each[1] for each in books(await trace)] == [sent, sent]
+
+    run_virtual(test())
+
+
 def test_answer_after_the_end_is_late() -> None:
     """It came when no trace ran: counted, and not handed on."""
 
