@@ -18,7 +18,9 @@ from exporter.sockets.linux_socket import open_socket
 from exporter.sockets.wire import COOKIE_BYTES, EchoWire
 
 _REMEDY = (
-    "allow ping sockets to this process's group: sysctl -w net.ipv4.ping_group_range='0 2147483647'"
+    "allow ping sockets to this process's group: "
+    "sysctl -w net.ipv4.ping_group_range='0 2147483647'; "
+    "for good, copy systemd/50-ftr-exporter-ping.conf of this project to /etc/sysctl.d/"
 )
 
 
