@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 from exporter.errors import ResolveError
-from exporter.historydb import PathKey
 from exporter.measure import Services
 from exporter.model import NOTHING_KNOWN, Family, FamilyChoice, HostInfo, Response
 from exporter.pacer import Pacer
+from exporter.probe import run
 from exporter.settings import Module, Target
 from exporter.target import TargetMonitor
 from exporter.tracer import ResponseCounts
@@ -21,31 +20,10 @@ HOST = "www.example.net"
 V4, OTHER_V4, V6 = "192.0.2.1", "192.0.2.2", "2001:db8::1"
 
 
-class Forgetful:
-    """A keeper that keeps nothing: what is known lives as long as the monitor."""
+class Forgetful(run.Forgetful):
+    """In place of a history: what is known lives as long as the monitor."""
 
     errors = 0
-
-    def save(self, key: PathKey, state: str) -> None:
-        """See `Keeper`."""
-
-    def add_change(self, key: PathKey, at: float, change: Mapping[str, object]) -> None:
-        """See `Keeper`."""
-
-    def add_incident(
-        self, key: PathKey, at: float, reason: str, trace: Mapping[str, object]
-    ) -> None:
-        """See `Keeper`."""
-
-    async def state(self, key: PathKey) -> str | None:
-        """See `Keeper`."""
-        return None
-
-    async def changes(
-        self, target: str, family: Family, limit: int = 100
-    ) -> list[dict[str, object]]:
-        """See `Keeper`."""
-        return []
 
     async def close(self) -> None:
         """Nothing is open."""

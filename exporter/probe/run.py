@@ -67,7 +67,7 @@ def apart(services: Services, views: Views, log: Log) -> Services:
         publish=views.publish,
         withdraw=views.withdraw,
         changed=lambda target, family, verdict: None,
-        keeper=_Forgetful(),
+        keeper=Forgetful(),
     )
 
 
@@ -88,7 +88,7 @@ async def trace_once(monitor: TargetMonitor, log: Log, until: float) -> bool:
     return not done
 
 
-class _Forgetful:
+class Forgetful:
     """A `Keeper` that keeps nothing."""
 
     def save(self, key: PathKey, state: str) -> None:
