@@ -207,7 +207,8 @@ def test_echo_of_other_data_is_a_stranger(windows: FakeWindows, family: Family) 
         request = sent(windows, made, Probe(1, 0, 9))
         answer(request, address=WEB[family], data=bytes(len(request.data)))
         request = sent(windows, made, Probe(1, 1, 9))
-        answer(request, address=WEB[family], data=request.data[:-1])
+        # Windows tells no length over IPv6, and the last two bytes, a checksum, may well be zero.
+        answer(request, address=WEB[family], data=request.data[:-8])
         answer(sent(windows, made, Probe(1, 2, 9)), address=DARK[family])
         strangers = 3
         if family is Family.IPV4:
