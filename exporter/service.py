@@ -80,6 +80,7 @@ async def _run(make: Callable[[], Daemon], options: Options) -> None:
     with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has no SIGHUP
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, daemon.request_reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # held since the very start
     _spare_the_collector()
     await daemon.run(options, stop)
 
