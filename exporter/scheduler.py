@@ -12,7 +12,7 @@ import hashlib
 import heapq
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from typing import Protocol as Interface
 
@@ -45,13 +45,16 @@ class Job(Interface):
         ...
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True)
 class _Entry:
     due: float
     order: int
-    job: Job = field(compare=False)
-    regular: float = field(compare=False)
-    task: asyncio.Task[None] | None = field(compare=False, default=None)
+    job: Job
+    regular: float
+    task: asyncio.Task[None] | None = None
+
+    def __lt__(self, other: _Entry) -> bool:
+        return self.due < other.due or (self.due == other.due and self.order < other.order)
 
 
 def phase(name: str) -> float:

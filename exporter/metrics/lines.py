@@ -93,6 +93,10 @@ def _path_hops(shown: Shown) -> int | None:
     return shown.latest.path_hops if shown.latest is not None and shown.latest.hops else None
 
 
+def _path_info(shown: Shown) -> str | None:
+    return shown.identity if _path_hops(shown) else None
+
+
 def _mtu(shown: Shown) -> int | None:
     return None if shown.facts.mtu is None else shown.facts.mtu.size
 
@@ -162,7 +166,7 @@ def _rows() -> Iterator[_Row]:
     yield _single(families.TARGET_LOST, field("lost"))
     yield _single(families.TARGET_LOSS, _target_loss)
     yield _single(families.PATH_HOPS, _path_hops)
-    yield _labelled(families.PATH_INFO, field("identity"))
+    yield _labelled(families.PATH_INFO, _path_info)
     yield _single(families.PATH_CHANGES, field("facts.changes"))
     yield _single(families.PATH_AS_CHANGES, field("facts.as_changes"))
     yield _single(families.PATH_LAST_CHANGE, field("facts.changed_at"))

@@ -6,16 +6,16 @@ Nothing of it changes afterwards, so that a scrape that takes a while still show
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from exporter.extensions import mpls_stack
 from exporter.metrics.text import Buckets, escape
-from exporter.model import NOTHING_KNOWN, Hop, HostInfo, Response, Trace
-from exporter.path import Link, as_path, links, path_id
+from exporter.model import NOTHING_KNOWN, HostInfo, Response, Trace
+from exporter.path import Link, Path, as_path, links, path_id
 from exporter.returnpath import return_hops
-from exporter.tally import Histogram, HopTally
+from exporter.tally import AddressTally, Histogram
 from exporter.view import PathFacts, View
 
 _MPLS_LABELS_SHOWN = 16
@@ -46,7 +46,6 @@ class Responder(NamedTuple):
     address: str
     asn: int | None
     who: str
-    loss: float | None
     mean: float
     least: float
     most: float
@@ -64,13 +63,15 @@ class Shown:
     """All that is shown of a target over one family. `labels` are those of the path, no braces.
 
     `latest` is the trace of the latest cycle, None before there was one; `identity` holds the
-    labels of its path, None where nothing answered. `errors` are counts by reason.
+    labels of the path. `errors` are counts by reason.
     """
 
     labels: str
     host: str
     latest: Trace | None
-    identity: str | None
+    path: Path
+    as_path: tuple[int, ...]
+    identity: str
     facts: PathFacts
     sent: int
     lost: int
@@ -88,11 +89,15 @@ class Shown:
 def shown(view: View, labels: str, former: Shown | None = None) -> Shown:
     """Take from `view` what is to be shown; strings that stay are those of `former`."""
     trace, tally = view.trace, view.tally
+    hops, responders = _hops(view, former)
+    path, numbers = view.path, as_path(view.path, view.infos)
     return Shown(
         labels,
         view.target.host,
         trace,
-        _identity(view),
+        path,
+        numbers,
+        _identity(path, numbers, former),
         view.facts,
         tally.sent,
         tally.lost,
@@ -102,45 +107,41 @@ def shown(view: View, labels: str, former: Shown | None = None) -> Shown:
         tuple(tally.errors.items()),
         _buckets(tally.rtt),
         _buckets(tally.duration),
-        () if trace is None else tuple(_hops(view, trace.hops)),
-        () if trace is None else tuple(_responders(view, trace.hops, former)),
+        hops,
+        responders,
         () if trace is None else links(trace),
     )
 
 
-def _identity(view: View) -> str | None:
-    if view.trace is None or not view.trace.path_hops:
-        return None
-    numbers = " ".join(map(str, as_path(view.path, view.infos)))
-    return f'path_id="{path_id(view.path)}",as_path="{numbers}"'
+def _identity(path: Path, numbers: tuple[int, ...], former: Shown | None) -> str:
+    if former is not None and former.path == path and former.as_path == numbers:
+        return former.identity
+    return f'path_id="{path_id(path)}",as_path="{" ".join(map(str, numbers))}"'
 
 
 def _buckets(histogram: Histogram) -> Buckets:
     return Buckets(histogram.bounds, tuple(histogram.counts), histogram.sum)
 
 
-def _hops(view: View, hops: Iterable[Hop]) -> Iterator[HopShown]:
+def _hops(view: View, former: Shown | None) -> tuple[tuple[HopShown, ...], tuple[Responder, ...]]:
+    """Every TTL of the latest trace, and every address that answered there."""
     tallies, forward = view.tally.hops, view.tally.window.loss.forward
-    for hop in hops:
-        tally = tallies[hop.ttl]
-        loss, heard = _loss(hop), len(hop.addresses)
-        yield HopShown(hop.ttl, tally.sent, tally.lost, loss, forward.get(hop.ttl), heard)
-
-
-def _loss(hop: Hop) -> float | None:
-    return max(0, hop.lost) / hop.sent if hop.sent else None
-
-
-def _responders(view: View, hops: Iterable[Hop], former: Shown | None) -> Iterator[Responder]:
     before = iter(() if former is None else former.responders)
-    for hop in hops:
-        tally = view.tally.hops[hop.ttl]
-        for address, responses in _by_address(hop.responses):
+    hops: list[HopShown] = []
+    responders: list[Responder] = []
+    for hop in () if view.trace is None else view.trace.hops:
+        tally, heard = tallies[hop.ttl], _by_address(hop.responses)
+        loss = max(0, hop.lost) / hop.sent if hop.sent else None
+        known = forward.get(hop.ttl)
+        hops.append(HopShown(hop.ttl, tally.sent, tally.lost, loss, known, len(heard)))
+        for address, responses in heard:
             info = view.infos.get(address, NOTHING_KNOWN)
-            yield _responder(hop, address, responses, tally, info, next(before, None))
+            count, last = tally.addresses[address], next(before, None)
+            responders.append(_responder(hop.ttl, address, responses, count, info, last))
+    return tuple(hops), tuple(responders)
 
 
-def _by_address(responses: Sequence[Response]) -> Iterable[tuple[str, Sequence[Response]]]:
+def _by_address(responses: Sequence[Response]) -> Collection[tuple[str, Sequence[Response]]]:
     if len(responses) == 1:
         return ((responses[0].address, responses),)
     found: dict[str, list[Response]] = {}
@@ -150,20 +151,18 @@ def _by_address(responses: Sequence[Response]) -> Iterable[tuple[str, Sequence[R
 
 
 def _responder(
-    hop: Hop,
+    ttl: int,
     address: str,
     responses: Sequence[Response],
-    tally: HopTally,
+    count: AddressTally,
     info: HostInfo,
     former: Responder | None,
 ) -> Responder:
-    count = tally.addresses[address]
     return Responder(
-        hop.ttl,
+        ttl,
         address,
         info.asn,
-        _who(hop.ttl, address, info.asn, former),
-        _loss(hop),
+        _who(ttl, address, info.asn, former),
         *_round_trips(responses),
         count.replies,
         count.seconds,
