@@ -3,7 +3,7 @@
 Plain: every router and target answers every probe, by ICMP and UDP, always after the same time, and
 every target has one path.
 
-The file, in the machine's own byte order: magic, numbers of steps, nodes and targets; then the steps
+The file, in the machine's own byte order: magic, numbers of steps, nodes, targets; then the steps
 (nanoseconds from the host and back, number of the node), the nodes (IPv4 and IPv6 address, TTL of
 its answers, routers on their way back or 255 for as many as there, 1 for IPv4 and 2 for IPv6) and
 the targets (first step, number of steps; the last step is the target).

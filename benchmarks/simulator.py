@@ -20,6 +20,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -75,10 +76,15 @@ def compiled(core: int | None = None) -> tuple[str, ...]:
 
 def records(lab: Lab) -> list[Record]:
     """What became of every probe so far, in the order in which answers left."""
+    return list(each_record(lab))
+
+
+def each_record(lab: Lab) -> Iterator[Record]:
+    """The same one by one, for there may be millions."""
     if lab.simulator.poll() is None:
         lab.settle()
-    found = _RECORD.iter_unpack(lab.truth_path.read_bytes())
-    return [Record._make((*fields, _FATES[fate])) for *fields, fate in found]
+    for *fields, fate in _RECORD.iter_unpack(lab.truth_path.read_bytes()):
+        yield Record._make((*fields, _FATES[fate]))
 
 
 def build() -> Path:
