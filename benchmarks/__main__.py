@@ -29,6 +29,8 @@ BENCHMARKS = {
 ON_REQUEST = {
     "hotpath": "which functions the time goes to",
     "scale": "fleets of up to 10,000 targets: start, memory, processor, delays, RTTs",
+    "peers": "processor time of a traced target, and of mtr, scamper, traceroute, fping",
+    "longrun": "whether a cycle costs the same after half an hour",
 }
 
 

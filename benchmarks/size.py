@@ -46,15 +46,42 @@ class Size:
 
 
 FULL = Size(
-    5,
-    (100, 1000),
-    5.0,
-    10.0,
-    True,
-    (10_000, 100_000),
-    5,
-    Large((100, 1000, 2000, 3000, 10_000), 60.0, 60.0, 15.0, 1000, 60, 60, 1.0, 1800.0),
+    runs=5,
+    rates=(100, 1000),
+    interval=5.0,
+    window=10.0,
+    slow_peers=True,
+    samples=(10_000, 100_000),
+    scrapes=5,
+    large=Large(
+        fleets=(100, 1000, 2000, 3000, 10_000),
+        interval=60.0,
+        window=60.0,
+        scrape_interval=15.0,
+        peers=1000,
+        sample=60,
+        few=60,
+        short=1.0,
+        long=1800.0,
+    ),
 )
 SMALLEST = Size(
-    1, (100,), 0.25, 0.5, False, (1_000,), 1, Large((10, 20), 0.5, 1.0, 0.25, 20, 3, 10, 0.25, 3.0)
+    runs=1,
+    rates=(100,),
+    interval=0.25,
+    window=0.5,
+    slow_peers=False,
+    samples=(1_000,),
+    scrapes=1,
+    large=Large(
+        fleets=(10, 20),
+        interval=0.5,
+        window=0.5,
+        scrape_interval=0.25,
+        peers=20,
+        sample=3,
+        few=10,
+        short=0.25,
+        long=2.0,
+    ),
 )
