@@ -1,24 +1,25 @@
-/* Plays the far end of a lab's link for a plain world: ICMP and UDP, nothing lost, nothing balanced.
+/* Plays the far end of a lab's link for a plain world: ICMP and UDP, nothing lost or balanced.
  *
  *     simulator WORLD TRUTH CONTROL READY
  *
- * WORLD is written by plainworld.py and TRUTH read by answers.py, which say what is in them. CONTROL is
- * the path of a Unix socket (SOCK_SEQPACKET) that understands the `ping`, `settle` and `stop` of
- * tests/lab/control.py. READY is a file descriptor that is told when all is set up.
+ * WORLD is written by plainworld.py, TRUTH (a `struct record` for each probe) read by simulator.py.
+ * CONTROL is the path of a Unix socket (SOCK_SEQPACKET) for the commands `ping`, `settle` and
+ * `stop` of tests/lab/control.py; SIGTERM stops as well. READY is a descriptor that is told when
+ * all is set up.
  *
- * One thread. A probe's answer is made when it is read, and leaves when the kernel's receive stamp and
- * the delay of its hop say so. All times are nanoseconds of the wall clock, as the stamps are.
+ * One thread. A probe's answer is made when it is read, and leaves when the kernel's receive stamp
+ * and the delay of its hop say so. Times are nanoseconds of the wall clock, as the stamps are.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,16 +31,24 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PACKET = 2048, BATCH = 64, PENDING = 1 << 16, RECEIVE_BUFFER = 256 << 20, LOG_BUFFER = 1 << 20 };
-enum { ICMP = 1, UDP = 17, ICMPV6 = 58, OLD_PACKET_IGNORE_OUTGOING = 23 };
-enum fate { ANSWERED, UNKNOWN, SILENT, UNSENT, FAILED };
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+
+enum { PACKET = 2048, BATCH = 64, PENDING = 1 << 16 };
+enum { RECEIVE_BUFFER = 256 << 20, LOG_BUFFER = 1 << 20 };
+enum { ICMP = 1, UDP = 17, ICMPV6 = 58 };
+enum { ANSWERED, UNKNOWN, SILENT, UNSENT, FAILED };
 
 /* Even where packets never end, commands are looked for after so many turns. */
 static const unsigned PATIENCE = 64;
-/* An answer due so soon (ns) is waited for in a loop, for a sleep ends some tens of microseconds late. */
+/* An answer due so soon (ns) is waited for in a loop: a sleep ends tens of microseconds late. */
 static const int64_t SPIN = 60000;
 static const uint8_t NEAR_MAC[6] = {2, 0, 0, 0, 0, 1};
-static const uint32_t NOBODY = UINT32_MAX;
+static const uint32_t MAGIC = 0x31525446, NOBODY = UINT32_MAX;
+static const uint8_t AS_MANY = 255;
+static const char OK[] = "\"ok\": true";
+static const char REFUSED[] = "\"ok\": false, \"error\": \"the compiled simulator cannot do that\"";
 
 struct head { uint32_t magic, steps, nodes, targets; };
 struct step { int64_t delay; uint32_t node, unused; };
@@ -53,7 +62,7 @@ struct record {
     uint8_t ttl, position, version, protocol, fate, unused;
 };
 struct answer { struct record record; uint32_t length; uint8_t packet[PACKET]; };
-struct due { int64_t at; uint32_t number, slot; };
+struct due { int64_t at; uint32_t slot; };
 
 static const struct step *steps;
 static const struct node *nodes;
@@ -63,7 +72,7 @@ static uint32_t *table, table_mask;
 static struct answer answers[PENDING];
 static uint32_t free_slots[PENDING], free_count;
 static struct due heap[PENDING];
-static uint32_t pending, number;
+static uint32_t pending;
 
 static int link_socket, listener, client = -1, settling;
 static struct sockaddr_ll near[2];
@@ -99,7 +108,7 @@ static unsigned checksum(const uint8_t *bytes, size_t length, uint32_t sum)
 /* ---- The world ---- */
 
 static size_t address_size(int version) { return version == 4 ? 4 : 16; }
-static int has(const struct node *node, int version) { return node->families >> (version == 6) & 1; }
+static int has(const struct node *node, int version) { return node->families >> (version > 4) & 1; }
 
 static uint32_t hash(const uint8_t *address, int version)
 {
@@ -113,16 +122,19 @@ static const struct node *end_of(uint32_t target)
     return &nodes[steps[targets[target].first + targets[target].count - 1].node];
 }
 
-/* The place in the hash table where this address is, or would be. */
+static int is_at(const struct node *node, const uint8_t *address, int version)
+{
+    size_t size = address_size(version);
+    return has(node, version) && !memcmp(node->address[version == 6], address, size);
+}
+
+/* The place in the hash table where the target with this address is, or would be. */
 static uint32_t *place(const uint8_t *address, int version)
 {
-    for (uint32_t at = hash(address, version);; at++) {
-        uint32_t *entry = &table[at & table_mask];
-        if (*entry == NOBODY) return entry;
-        const struct node *node = end_of(*entry);
-        if (has(node, version) && !memcmp(node->address[version == 6], address, address_size(version)))
-            return entry;
-    }
+    uint32_t at = hash(address, version) & table_mask;
+    while (table[at] != NOBODY && !is_at(end_of(table[at]), address, version))
+        at = (at + 1) & table_mask;
+    return &table[at];
 }
 
 static void load_world(const char *path)
@@ -137,20 +149,24 @@ static void load_world(const char *path)
     nodes = (const void *)(steps + head->steps);
     targets = (const void *)(nodes + head->nodes);
     errno = EINVAL;
-    if (head->magic != 0x31525446 || (const char *)(targets + head->targets) != bytes + status.st_size) fail(path);
+    if (head->magic != MAGIC || (const char *)(targets + head->targets) != bytes + status.st_size)
+        fail(path);
     for (table_mask = 1; table_mask < head->targets * 4; table_mask *= 2) {}
     table = malloc(table_mask * sizeof *table);
     if (!table) fail("hash table");
     memset(table, 0xff, table_mask-- * sizeof *table);
-    for (uint32_t target = 0; target < head->targets; target++)
-        for (int version = 4; version <= 6; version += 2)
-            if (has(end_of(target), version)) *place(end_of(target)->address[version == 6], version) = target;
+    for (uint32_t target = 0; target < head->targets; target++) {
+        const struct node *end = end_of(target);
+        if (has(end, 4)) *place(end->address[0], 4) = target;
+        if (has(end, 6)) *place(end->address[1], 6) = target;
+    }
 }
 
 /* ---- Answers ---- */
 
 /* Put the IP header in front of an ICMP message, and both checksums in; gives the whole length. */
-static size_t finish(uint8_t *out, int version, const uint8_t *from, const uint8_t *to, int ttl, size_t length)
+static size_t finish(uint8_t *out, int version, const uint8_t *from, const uint8_t *to, int ttl,
+                     size_t length)
 {
     size_t header = version == 4 ? 20 : 40;
     uint8_t *message = out + header;
@@ -179,9 +195,10 @@ static size_t finish(uint8_t *out, int version, const uint8_t *from, const uint8
 }
 
 /* Write the message that answers a probe at the last hop or before it; gives its length. */
-static size_t message(uint8_t *out, const uint8_t *packet, size_t size, const struct record *record, int last)
+static size_t message(uint8_t *out, const uint8_t *packet, const struct record *record, int last)
 {
     int four = record->version == 4;
+    size_t size = record->size;
     size_t header = four ? (packet[0] & 15) * 4u : 40;
     if (last && record->protocol != UDP) {
         memcpy(out, packet + header, size - header);
@@ -207,15 +224,10 @@ static void log_record(const struct record *record)
     if (fwrite(record, sizeof *record, 1, truth) != 1) fail("truth");
 }
 
-static int earlier(const struct due *a, const struct due *b)
-{
-    return a->at < b->at || (a->at == b->at && (int32_t)(a->number - b->number) < 0);
-}
-
 static void push(struct due due)
 {
     uint32_t at = pending++;
-    for (; at && earlier(&due, &heap[(at - 1) / 2]); at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
+    for (; at && due.at < heap[(at - 1) / 2].at; at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
     heap[at] = due;
 }
 
@@ -224,8 +236,8 @@ static uint32_t pop(void)
     uint32_t slot = heap[0].slot, at = 0;
     struct due moved = heap[--pending];
     for (uint32_t child; (child = 2 * at + 1) < pending; at = child) {
-        if (child + 1 < pending && earlier(&heap[child + 1], &heap[child])) child++;
-        if (!earlier(&heap[child], &moved)) break;
+        if (child + 1 < pending && heap[child + 1].at < heap[child].at) child++;
+        if (heap[child].at >= moved.at) break;
         heap[at] = heap[child];
     }
     heap[at] = moved;
@@ -246,12 +258,11 @@ static int parse(const uint8_t *packet, size_t size, struct record *record, cons
     record->protocol = packet[four ? 9 : 6];
     record->ttl = packet[four ? 8 : 7];
     record->size = size;
-    if (!record->ttl) return 0;
-    if (record->protocol != UDP && (record->protocol != (four ? ICMP : ICMPV6) || rest[0] != (four ? 8 : 128)))
-        return 0;
-    record->first = get16(rest + (record->protocol == UDP ? 0 : 4));
-    record->second = get16(rest + (record->protocol == UDP ? 2 : 6));
-    return 1;
+    int udp = record->protocol == UDP;
+    int echo = record->protocol == (four ? ICMP : ICMPV6) && rest[0] == (four ? 8 : 128);
+    record->first = get16(rest + (udp ? 0 : 4));
+    record->second = get16(rest + (udp ? 2 : 6));
+    return record->ttl && (udp || echo);
 }
 
 static void handle(const uint8_t *packet, size_t size, int64_t received)
@@ -278,12 +289,12 @@ static void handle(const uint8_t *packet, size_t size, int64_t received)
     uint32_t slot = free_slots[--free_count];
     struct answer *answer = &answers[slot];
     int last = record.position == target->count, six = record.version == 6;
-    int ttl = node->initial_ttl - (node->back == 255 ? record.position - 1 : node->back);
-    size_t length = message(answer->packet + (six ? 40 : 20), packet, size, &record, last);
+    int ttl = node->initial_ttl - (node->back == AS_MANY ? record.position - 1 : node->back);
+    size_t length = message(answer->packet + (six ? 40 : 20), packet, &record, last);
     const uint8_t *from = node->address[six], *host = packet + (six ? 8 : 12);
     answer->length = finish(answer->packet, record.version, from, host, ttl < 1 ? 1 : ttl, length);
     answer->record = record;
-    push((struct due){received + step->delay, number++, slot});
+    push((struct due){received + step->delay, slot});
 }
 
 static void send_due(void)
@@ -292,9 +303,9 @@ static void send_due(void)
     while (pending && heap[0].at <= time) {
         uint32_t slot = pop();
         struct answer *answer = &answers[slot];
-        const struct sockaddr_ll *to = &near[answer->record.version == 6];
+        const void *to = &near[answer->record.version == 6];
         answer->record.sent = now();
-        ssize_t sent = sendto(link_socket, answer->packet, answer->length, 0, (const void *)to, sizeof *to);
+        ssize_t sent = sendto(link_socket, answer->packet, answer->length, 0, to, sizeof near[0]);
         answer->record.sent_after = time = now();
         answer->record.fate = sent < 0 ? FAILED : ANSWERED;
         log_record(&answer->record);
@@ -312,8 +323,9 @@ static int receive(void)
     static struct mmsghdr messages[BATCH];
     for (int i = 0; i < BATCH; i++) {
         vectors[i] = (struct iovec){bytes[i], PACKET};
-        messages[i].msg_hdr = (struct msghdr){
-            .msg_iov = &vectors[i], .msg_iovlen = 1, .msg_control = controls[i], .msg_controllen = sizeof controls[i]};
+        messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+        messages[i].msg_hdr.msg_control = controls[i];
+        messages[i].msg_hdr.msg_controllen = sizeof controls[i];
     }
     int count = recvmmsg(link_socket, messages, BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < count; i++) {
@@ -332,11 +344,13 @@ static int receive(void)
 static void open_link(void)
 {
     int one = 1, size = RECEIVE_BUFFER, index = if_nametoindex("lab1");
-    struct sockaddr_ll far = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = index};
+    struct sockaddr_ll far = {.sll_family = AF_PACKET, .sll_ifindex = index};
+    far.sll_protocol = htons(ETH_P_ALL);
     link_socket = socket(AF_PACKET, SOCK_DGRAM, 0);
     if (!index || link_socket < 0) fail("lab1");
-    if (setsockopt(link_socket, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one)) fail("SO_TIMESTAMPNS");
-    if (setsockopt(link_socket, SOL_PACKET, OLD_PACKET_IGNORE_OUTGOING, &one, sizeof one)) fail("IGNORE_OUTGOING");
+    if (setsockopt(link_socket, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) ||
+        setsockopt(link_socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof one))
+        fail("options of the packet socket");
     if (setsockopt(link_socket, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size))
         setsockopt(link_socket, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     if (bind(link_socket, (void *)&far, sizeof far)) fail("bind to lab1");
@@ -361,9 +375,12 @@ static void reply(const char *result)
     struct tpacket_stats statistics = {0};
     socklen_t length = sizeof statistics;
     char text[256];
-    if (!getsockopt(link_socket, SOL_PACKET, PACKET_STATISTICS, &statistics, &length)) dropped += statistics.tp_drops;
-    int size = snprintf(text, sizeof text, "{%s, \"pending\": %u, \"probes\": %llu, \"dropped\": %llu}", result, pending,
-                        (unsigned long long)probes, (unsigned long long)dropped);
+    if (getsockopt(link_socket, SOL_PACKET, PACKET_STATISTICS, &statistics, &length))
+        fail("PACKET_STATISTICS");
+    dropped += statistics.tp_drops;
+    int size = snprintf(text, sizeof text,
+                        "{%s, \"pending\": %u, \"probes\": %" PRIu64 ", \"dropped\": %" PRIu64 "}",
+                        result, pending, probes, dropped);
     if (send(client, text, size, MSG_NOSIGNAL) < 0) perror("reply");
 }
 
@@ -374,14 +391,16 @@ static void serve(void)
     if (size <= 0) {
         close(client);
         client = -1;
+        settling = 0;
         return;
     }
     text[size] = 0;
     flush();
+    const char *result = OK;
     if (!strncmp(text, "{\"settle\"", 9)) settling = 1;
-    else if (!strncmp(text, "{\"ping\"", 7)) reply("\"ok\": true");
-    else if (!strncmp(text, "{\"stop\"", 7)) reply("\"ok\": true"), running = 0;
-    else reply("\"ok\": false, \"error\": \"the compiled simulator cannot do that\"");
+    else if (!strncmp(text, "{\"stop\"", 7)) running = 0;
+    else if (strncmp(text, "{\"ping\"", 7)) result = REFUSED;
+    if (!settling) reply(result);
 }
 
 /* Sleep until a packet, a command, a signal, or shortly before the next answer is due. */
@@ -418,11 +437,12 @@ static void set_up(char **arguments)
     load_world(arguments[0]);
     truth = fopen(arguments[1], "wb");
     if (!truth || setvbuf(truth, NULL, _IOFBF, LOG_BUFFER)) fail(arguments[1]);
-    while (free_count < PENDING) free_slots[free_count] = PENDING - 1 - free_count, free_count++;
+    for (; free_count < PENDING; free_count++) free_slots[free_count] = PENDING - 1 - free_count;
     open_link();
     strncpy(address.sun_path, arguments[2], sizeof address.sun_path - 1);
     listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
-    if (listener < 0 || bind(listener, (void *)&address, sizeof address) || listen(listener, 1)) fail(arguments[2]);
+    if (listener < 0 || bind(listener, (void *)&address, sizeof address) || listen(listener, 1))
+        fail(arguments[2]);
     if (write(atoi(arguments[3]), "1", 1) != 1) fail("ready");
     close(atoi(arguments[3]));
 }
@@ -440,7 +460,7 @@ int main(int count, char **arguments)
         if (settling && !received && !pending) {
             settling = 0;
             fflush(truth);
-            reply("\"ok\": true");
+            reply(OK);
         }
         if (!received || turn % PATIENCE == 0) wait_for_work(!received);
     }

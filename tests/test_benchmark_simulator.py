@@ -107,6 +107,16 @@ def test_probes_that_get_no_answer_are_recorded() -> None:
         ]
 
 
+@in_lab
+def test_a_signal_ends_it_in_good_order() -> None:
+    """What it had recorded was written out, and its status was 0."""
+    with Lab(WORLD, simulator=compiled()) as lab, Prober("198.18.0.3") as prober:
+        assert prober.ask(1) is not None
+        lab.simulator.terminate()
+        assert lab.simulator.wait(10) == 0
+        assert [each.answered for each in records(lab)] == [True]
+
+
 @pytest.mark.parametrize(
     "change", [{"loss": 0.1}, {"jitter": 0.1}, {"silent": True}, {"mtu": 1400}, {"duplicate": 1}]
 )
