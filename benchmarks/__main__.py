@@ -26,7 +26,12 @@ BENCHMARKS = {
     "onetrace": "wall time of one trace, and of traceroute, mtr, tracepath, scamper",
     "scrape": "time of a scrape, and how long it holds up the event loop",
 }
-ON_REQUEST = {"hotpath": "which functions the time goes to"}
+ON_REQUEST = {
+    "hotpath": "which functions the time goes to",
+    "scale": "fleets of up to 10,000 targets: start, memory, processor, delays, RTTs",
+    "peers": "processor time of a traced target, and of mtr, scamper, traceroute, fping",
+    "longrun": "whether a cycle costs the same after half an hour",
+}
 
 
 def find(name: str) -> Benchmark:

@@ -6,7 +6,8 @@
 `seconds` and `stamps`. Each target has a socket with the daemon's own options and gets its burst of
 probes once in each interval, as the daemon's targets do; an interval of 0 sends without a pause,
 but no more than the simulator answers. All answers and send stamps are read; with `stamps` true
-their receive stamp is decoded, else they are thrown away. The first interval is not measured.
+their receive stamp is decoded, else they are thrown away. The first interval is not measured,
+or the first seconds of a long one.
 
 Prints JSON: `probes`, `answers`, `total` and `user` (seconds of processor time), `late`: seconds
 from the kernel's receive stamp to the moment this process had the answer.
@@ -33,6 +34,7 @@ from exporter.sockets.wire_udp import UDP_BASE_PORT
 _BODY = bytes(56)
 _IN_FLIGHT = 100
 _LOST_AFTER = 1.0
+_WARM_UP = 10.0
 _RECEIVE_BUFFER = 1 << 20
 _STAMP = struct.Struct("@ll")
 
@@ -158,7 +160,7 @@ def measure(fleet: dict[str, Any]) -> dict[str, Any]:
     targets = [Target(address, hops, fleet["protocol"]) for address, hops in fleet["bursts"]]
     loop = Loop(targets, note if fleet["stamps"] else None)
     if interval:
-        loop.pace(interval, interval)
+        loop.pace(interval, min(interval, _WARM_UP))
     else:
         loop.flood(min(1.0, seconds))
     late.clear()

@@ -36,20 +36,35 @@ class Daemon:
         self._path = path
         self._log = log
 
-    def samples(self, name: str) -> list[Sample]:
-        """The samples of one metric, from a scrape of nothing else."""
+    def get(self, path: str, **headers: str) -> tuple[int, bytes]:
+        """Status and body of a request. Raises `OSError` or `HTTPException`."""
         connection = _UnixConnection(self._path)
         try:
-            connection.request("GET", f"/metrics?name[]={name}")
-            text = connection.getresponse().read().decode()
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read()
         finally:
             connection.close()
-        families = text_string_to_metric_families(text)
+
+    def lines(self, name: str) -> list[bytes]:
+        """The lines of one metric without suffix, from a scrape of nothing else."""
+        _, body = self.get(f"/metrics?name[]={name}")
+        starts = (f"{name}{{".encode(), f"{name} ".encode())
+        return [line for line in body.splitlines() if line.startswith(starts)]
+
+    def samples(self, name: str) -> list[Sample]:
+        """The samples of one metric, from a scrape of nothing else."""
+        _, body = self.get(f"/metrics?name[]={name}")
+        families = text_string_to_metric_families(body.decode())
         return [sample for family in families for sample in family.samples]
+
+    def values(self, name: str) -> list[float]:
+        """What the samples of one metric say; soon enough for hundreds of thousands."""
+        return [float(line.rpartition(b" ")[2]) for line in self.lines(name)]
 
     def total(self, name: str) -> float:
         """The sum of all samples of one metric."""
-        return sum(sample.value for sample in self.samples(name))
+        return sum(self.values(name))
 
     def histogram(self, name: str) -> dict[float, float]:
         """A histogram without labels: cumulative counts by upper bound."""
@@ -59,17 +74,31 @@ class Daemon:
             if "le" in sample.labels
         }
 
-    def wait_until_steady(self, targets: int) -> None:
-        """Until every target has been traced twice: from then on its length is known."""
+    def wait_until_ready(self) -> None:
+        """Until it serves and says that it is set up."""
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             with suppress(OSError, http.client.HTTPException):
-                traces = [sample.value for sample in self.samples("ftr_traces_total")]
-                if len(traces) == targets and min(traces) >= 2:
+                if self.get("/-/ready")[0] == http.HTTPStatus.OK:
                     return
             self._must_run()
             time.sleep(_POLL_SECONDS)
-        raise BenchmarkError(f"not all targets were traced twice within {_PATIENCE:.0f} s")
+        raise BenchmarkError(f"the daemon was not ready within {_PATIENCE:.0f} s")
+
+    def wait_until_traced(self, fleet: Fleet, times: int = 2) -> None:
+        """Until every target has been traced so often: after two its length is known."""
+        patience = _PATIENCE + times * fleet.interval
+        deadline = time.monotonic() + patience
+        # Looking disturbs: less often where there is more to look through.
+        pause = min(1.0, max(_POLL_SECONDS, fleet.targets / 5000))
+        while time.monotonic() < deadline:
+            with suppress(OSError, http.client.HTTPException):
+                traces = self.values("ftr_traces_total")
+                if len(traces) == fleet.targets and min(traces) >= times:
+                    return
+            self._must_run()
+            time.sleep(pause)
+        raise BenchmarkError(f"not all targets were traced {times} times within {patience:.0f} s")
 
     def wait_for_file(self, path: Path) -> None:
         """Until the daemon, or what it runs in, has written this file."""
@@ -94,6 +123,14 @@ class Daemon:
 @contextmanager
 def running(lab: Lab, fleet: Fleet, *instrument: str) -> Iterator[Daemon]:
     """The daemon in its steady state; `instrument` is what `benchmarks.instrumented` shall note."""
+    with started(lab, fleet, *instrument) as daemon:
+        daemon.wait_until_traced(fleet)
+        yield daemon
+
+
+@contextmanager
+def started(lab: Lab, fleet: Fleet, *instrument: str) -> Iterator[Daemon]:
+    """The daemon from the moment when its process was made; otherwise as `running`."""
     config, log, path = (lab.shared / name for name in ("config.yaml", "daemon.log", "web.sock"))
     config.write_text(fleet.configuration())
     path.unlink(missing_ok=True)
@@ -108,7 +145,6 @@ def running(lab: Lab, fleet: Fleet, *instrument: str) -> Iterator[Daemon]:
         )
     daemon = Daemon(process, path, log)
     try:
-        daemon.wait_until_steady(fleet.targets)
         yield daemon
         daemon.stop()
     finally:

@@ -23,6 +23,11 @@ class Fleet:
     interval: float
     protocol: str = "icmp"
 
+    @classmethod
+    def of(cls, targets: int, interval: float) -> Fleet:
+        """So many targets, whatever rate that makes."""
+        return cls(round(targets * PROBES_PER_TRACE / interval), interval)
+
     @property
     def targets(self) -> int:
         """How many there are."""

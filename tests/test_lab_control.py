@@ -100,7 +100,7 @@ def test_a_lab_leaves_nothing_behind(lab_factory: LabFactory) -> None:
 def test_a_simulator_that_dies_is_reported(lab_factory: LabFactory) -> None:
     """Killed from outside, it made the lab fail by name instead of hanging."""
     lab = lab_factory("small")
-    lab._simulator.kill()
+    lab.simulator.kill()
     with pytest.raises(ControlError):
         lab.ping()
     with pytest.raises(ControlError, match="the simulator failed"):

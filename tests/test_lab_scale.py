@@ -52,7 +52,7 @@ def test_five_thousand_probes_a_second_fit_one_core(lab_factory: LabFactory) -> 
     lab = lab_factory(world)
     targets = list(world.targets.values())
     addresses = [target.node.addresses for target in targets]
-    pid = lab._simulator.pid
+    pid = lab.simulator.pid
     before = cpu_seconds(pid)
     probers = [
         Prober(str(address.ipv6 if number % 2 else address.ipv4))

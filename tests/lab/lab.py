@@ -37,6 +37,7 @@ from tests.lab.world_file import load_world
 
 WORLDS = Path(__file__).parent / "worlds"
 ROOT = Path(__file__).parent.parent.parent
+SIMULATOR = (sys.executable, "-m", "tests.lab.simulator")
 
 
 def find_world(world: str | Path | World) -> World:
@@ -53,13 +54,21 @@ class Lab:
     """A running world: use it as a context manager.
 
     `ping_sockets` says whether ICMP datagram sockets are permitted to everyone in it. An ordinary
-    user's lab that forbids them has a network namespace of its own, loopback included. Entering
-    raises `NamespaceUnavailable`, `NetlinkError` or `ControlError`.
+    user's lab that forbids them has a network namespace of its own, loopback included. Another
+    `simulator` takes the same arguments and commands. Entering raises `NamespaceUnavailable`,
+    `NetlinkError` or `ControlError`.
     """
 
-    def __init__(self, world: str | Path | World, *, ping_sockets: bool = True) -> None:
+    def __init__(
+        self,
+        world: str | Path | World,
+        *,
+        ping_sockets: bool = True,
+        simulator: Sequence[str] = SIMULATOR,
+    ) -> None:
         self.world = find_world(world)
         self._ping_sockets = ping_sockets
+        self._command = simulator
         self._started: list[subprocess.Popen[Any]] = []
         self._worlds = 0
 
@@ -97,9 +106,9 @@ class Lab:
     def _start(self) -> None:
         reading, writing = os.pipe()
         with (self.directory / "simulator.log").open("w") as log:
-            self._simulator = subprocess.Popen(
+            self.simulator = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "tests.lab.simulator"),
+                    *self._command,
                     *("--world", self._pickled(self.world)),
                     *("--truth", str(self.truth_path), "--control", str(self.control_path)),
                     *("--ready", str(writing)),
@@ -113,7 +122,7 @@ class Lab:
         os.close(writing)
         with os.fdopen(reading, "rb") as ready:
             if not ready.read():
-                self._simulator.wait()
+                self.simulator.wait()
                 raise ControlError(f"the simulator did not start: {self._log()}")
         self._client = Client(self.control_path)
 
@@ -154,7 +163,7 @@ class Lab:
         with suppress(ControlError):
             self._client.command(stop=True)
         self._client.close()
-        if self._simulator.wait() != 0:
+        if self.simulator.wait() != 0:
             raise ControlError(f"the simulator failed: {self._log()}")
 
     def allow_ping_sockets(self, allowed: bool) -> None:
@@ -193,7 +202,7 @@ class Lab:
 
     def truth(self) -> Truth:
         """What became of every probe so far; waits until all answers are out."""
-        if self._simulator.poll() is None:
+        if self.simulator.poll() is None:
             self.settle()
         return Truth.read(self.truth_path)
 
