@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("daemon")
 
 _PROBES_OF_A_FIRST_TRACE = 40
+_SECONDS_OF_A_FIRST_CYCLE = 0.004
+"""What a target's first cycle may take of one core, and more than twice of what it does."""
 _STOP_SECONDS = 2.0
 
 
@@ -197,8 +199,11 @@ class Daemon:
             self._exposition.series_per_target = limits.series_per_target
         differences = self._fleet.compare(targets)
         new = len(differences.added) + len(differences.changed)
-        # All that is new can have its first trace in this time, within the probe budget.
-        warm_up = _PROBES_OF_A_FIRST_TRACE * new / limits.probes_per_second
+        # All that is new can have its first trace in this time, within the probe budget, and
+        # leaves half of a core to what is traced already.
+        warm_up = new * max(
+            _PROBES_OF_A_FIRST_TRACE / limits.probes_per_second, _SECONDS_OF_A_FIRST_CYCLE
+        )
         await self._fleet.apply(differences, targets, warm_up)
         self.own.set_targets(len(targets))
         self.events.renew()

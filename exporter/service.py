@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import structlog
 
 from exporter import __version__
 from exporter.app import Daemon, Options
+from exporter.collector import COLLECTOR
 from exporter.config.load import load_config
 from exporter.errors import ConfigError, FtrError
 from exporter.log import configure
@@ -82,8 +82,12 @@ async def _run(make: Callable[[], Daemon], options: Options) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, daemon.request_reload)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # held since the very start
-    _spare_the_collector()
-    await daemon.run(options, stop)
+    COLLECTOR.spare()
+    collecting = asyncio.create_task(COLLECTOR.run(), name="collector")
+    try:
+        await daemon.run(options, stop)
+    finally:
+        collecting.cancel()
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -104,13 +108,6 @@ def stop_signals() -> list[signal.Signals]:
     """Those of them that this system has."""
     named = [getattr(signal, name, None) for name in ("SIGTERM", "SIGINT", "SIGBREAK")]
     return [number for number in named if number is not None]
-
-
-def _spare_the_collector() -> None:
-    """What lives since the start lives on: looking through it again and again stalls the loop."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
 
 
 def _allow_many_sockets() -> None:

@@ -6,11 +6,9 @@ All changes are taken up one after the other. What works on the disk or takes lo
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 import structlog
 
@@ -22,7 +20,6 @@ from exporter.errors import ConfigError, Fault
 from exporter.settings import Config, Target, UrlSource
 
 log = structlog.get_logger("config")
-T = TypeVar("T")
 
 POLL_SECONDS = 5.0
 """How often files that list targets are looked at."""
@@ -102,13 +99,13 @@ class Supply:
         async with self._lock:
             self._waiting = None
             try:
-                config = await _in_thread(self._load)
+                config = await asyncio.to_thread(self._load)
             except ConfigError as error:
                 self._loaded(False)
                 _tell_faults("config.rejected", error.faults)
                 raise
             files = await self._scanned(config, anew=True)
-            self._urls = await _in_thread(partial(_reread, self._urls, config))
+            self._urls = await asyncio.to_thread(partial(_reread, self._urls, config))
             changes = await self._take(config, files)
             await self._watch.watch(self._urls.keys())
             self._loaded(True)
@@ -123,7 +120,7 @@ class Supply:
     async def _scanned(self, config: Config, *, anew: bool) -> dict[str, Source]:
         if not config.target_files:
             return {}
-        return await _in_thread(partial(scan, config, self._files, anew=anew))
+        return await asyncio.to_thread(partial(scan, config, self._files, anew=anew))
 
     async def _answered(self, source: UrlSource, answer: str | FetchError) -> None:
         async with self._lock:
@@ -135,7 +132,7 @@ class Supply:
             else:
                 changed = replace(before, text=answer)
                 read = partial(changed.read, answer, self._config, json=True)
-                after = await _in_thread(read)
+                after = await asyncio.to_thread(read)
             self._urls[source] = after
             _tell(before, after)
             if after.targets != before.targets:
@@ -155,18 +152,6 @@ class Supply:
         changes = await self._use(config, merged.targets)
         log.info("config.in_use", targets=len(merged.targets), changes=changes)
         return changes
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """Do it in a thread, without the collector: what is read holds no cycles, and to look through
-
-    all of it again and again would stop the event loop too.
-    """
-    gc.disable()
-    try:
-        return await asyncio.to_thread(work)
-    finally:
-        gc.enable()
 
 
 def _retrieve(task: asyncio.Task[str]) -> None:

@@ -32,6 +32,7 @@ LEVELS: dict[str, int] = {
     "exporter.loss": 1,
     "exporter.losswindow": 1,
     "exporter.jitter": 1,
+    "exporter.collector": 2,
     "exporter.interfaces": 1,
     "exporter.returnpath": 1,
     "exporter.recent": 1,
@@ -122,6 +123,7 @@ THIRD_PARTY = {
     "pydantic": {"exporter.config"},
     "yaml": {"exporter.config"},
     "structlog": {
+        "exporter.collector",
         "exporter.log",
         "exporter.scheduler",
         "exporter.announce",

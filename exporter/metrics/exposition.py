@@ -73,7 +73,7 @@ class Exposition:
         `targets` limits it to these targets' own series (exact names; an unknown one has none);
         without it the exporter's own metrics follow. `names` limits it to these metrics, given by
         their own name or by that of a sample. OpenMetrics ends with `# EOF`. Pieces are made one
-        by one, and show what was known at the call.
+        by one, some of them empty, and show what was known at the call.
         """
         entries = tuple(self._entries.values() if targets is None else self._of(targets))
         own = self._own.render(openmetrics, names) if targets is None else b""
@@ -115,8 +115,8 @@ def _pieces(
         for first in range(0, len(entries), _TARGETS_OF_A_PIECE):
             found = _text(family.name, entries[first : first + _TARGETS_OF_A_PIECE])
             if found:
-                yield header + found
-                header = b""
+                found, header = header + found, b""
+            yield found
     if own:
         yield own
     if openmetrics:

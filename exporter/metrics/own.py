@@ -14,7 +14,6 @@ from prometheus_client import (
     GCCollector,
     Metric,
     PlatformCollector,
-    ProcessCollector,
     generate_latest,
 )
 from prometheus_client.core import (
@@ -28,6 +27,7 @@ from prometheus_client.registry import Collector
 from exporter import __version__
 from exporter.metrics import own_families as families
 from exporter.metrics.family import MetricFamily
+from exporter.metrics.process import ProcessCollector
 from exporter.metrics.text import number
 from exporter.tally import Histogram
 from exporter.tracer import ResponseCounts
@@ -84,7 +84,7 @@ class OwnMetrics:
         self._probes = dict.fromkeys(PROBE_RESULTS, 0)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Lazy(self._collect))
-        ProcessCollector(registry=self._registry)
+        self._registry.register(ProcessCollector())
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
 

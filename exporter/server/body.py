@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -21,6 +22,9 @@ SLICE = 256 * 1024
 LAZY_SLICE = 64 * 1024
 """As `SLICE`, where making the pieces takes some 30 us for half a KiB."""
 
+_LONG = 0.002
+"""Seconds after which it is the event loop's turn again."""
+
 WRITE_TIMEOUT = 30.0
 """Seconds that a client has to take one slice."""
 
@@ -31,17 +35,20 @@ _RESET = struct.pack("hh" if hasattr(socket, "SO_EXCLUSIVEADDRUSE") else "ii", 1
 
 
 def slices(pieces: Iterable[bytes], most: int) -> Iterator[list[memoryview | bytes]]:
-    """Group pieces into lists of about `most` bytes, cutting those that are larger."""
+    """Group pieces into lists of about `most` bytes, cutting those that are larger.
+
+    A group is smaller where making its pieces took long, be they empty.
+    """
     group: list[memoryview | bytes] = []
-    size = 0
+    size, begun = 0, time.perf_counter()
     for piece in pieces:
         parts = [piece] if len(piece) <= most else _cut(piece, most)
         for part in parts:
             group.append(part)
             size += len(part)
-            if size >= most:
+            if size >= most or (group and time.perf_counter() - begun > _LONG):
                 yield group
-                group, size = [], 0
+                group, size, begun = [], 0, time.perf_counter()
     if group:
         yield group
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
 
+from exporter.collector import COLLECTOR
 from exporter.server.crowd import Crowd
 from exporter.server.secure import secure
 
@@ -39,6 +40,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell a handler that would else wait for something to send."""
         self._crowd.leave(self)
+        COLLECTOR.rings += 1
         super().connection_lost(exc)
         if self.when_lost is not None:
             self.when_lost()

@@ -1,0 +1,69 @@
+"""When Python's garbage collector looks through memory: seldom, since next to nothing needs it.
+
+All that the cycles of targets make is freed by reference counts. The collector is for rings of
+references, and those that arise again and again are of closed connections (asyncio's transports,
+1.5 kB each). With ten thousand targets a look through all that lives stops the event loop for half
+a second, and Python's own rule would look all the time, since what lives is always new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+
+import structlog
+
+log = structlog.get_logger("collector")
+
+_RINGS = 20_000
+"""So many closed connections make a look worth it: 30 MB."""
+_LEAST_SECONDS = 3600.0
+_SHARE = 20_000
+"""A look is for free after so many times the seconds that the last one took."""
+_LOOK_SECONDS = 10.0
+
+
+class Collector:
+    """Takes the collector's place: call `spare`, then let `run` go on for as long as the program.
+
+    `rings` is to be counted up with each ring that is left behind.
+    """
+
+    def __init__(self) -> None:
+        self.rings = 0
+        self._looked_at = time.monotonic()
+        self._took = 0.0
+
+    def spare(self) -> None:
+        """Python looks no more; what lives by now is never looked through again."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
+    async def run(self) -> None:
+        """Look whenever it is time, until cancelled; then Python's own rule holds again."""
+        try:
+            while True:
+                await asyncio.sleep(_LOOK_SECONDS)
+                if is_due(self.rings, time.monotonic() - self._looked_at, self._took):
+                    self.look()
+        finally:
+            gc.enable()
+
+    def look(self) -> None:
+        """Look through all that lives, and free the rings among it."""
+        begun = self._looked_at = time.monotonic()
+        found = gc.collect()
+        self._took = time.monotonic() - begun
+        log.debug("collector.looked", rings=self.rings, found=found, seconds=round(self._took, 3))
+        self.rings = 0
+
+
+def is_due(rings: int, elapsed: float, took: float) -> bool:
+    """Whether to look again, `elapsed` seconds after a look that took `took`."""
+    return rings >= _RINGS or elapsed >= max(_LEAST_SECONDS, took * _SHARE)
+
+
+COLLECTOR = Collector()
+"""Python has one; so has this program."""
