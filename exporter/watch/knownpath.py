@@ -69,16 +69,16 @@ class KnownPath:
         Any is where no destination was ever reached: there, "unreachable" is how the path ends.
         """
         watch = self._hops.get(ttl)
-        return not self._end.known or (watch is not None and address in watch.known)
+        return not self._end.shown or (watch is not None and address in watch.shown)
 
     def knowledge(self) -> Knowledge:
         """What is known of the path, but for its AS path."""
         end = self._end.primary
         hops = None if end is None else int(end)
-        last = max((ttl for ttl, watch in self._hops.items() if watch.known), default=0)
+        last = max((ttl for ttl, watch in self._hops.items() if watch.shown), default=0)
         ttls = range(self._first, (hops or last) + 1)
         watches = [(ttl, self._hops[ttl]) for ttl in ttls if ttl in self._hops]
-        addresses = {ttl: tuple(watch.known) for ttl, watch in watches}
+        addresses = {ttl: watch.shown for ttl, watch in watches}
         spread = ((ttl, watch.balancing(self._cycle)) for ttl, watch in watches)
         return Knowledge(
             path=tuple(next(iter(addresses.get(ttl, ())), None) for ttl in ttls),
@@ -135,24 +135,26 @@ class KnownPath:
 
     def _is_hit(self, ttl: int, seen: Sighting) -> bool:
         watch = self._hops.get(ttl)
-        return watch is not None and not watch.known.keys().isdisjoint(seen.answers[ttl])
+        return watch is not None and not set(watch.shown).isdisjoint(seen.answers[ttl])
 
     def _take_in(self, seen: Sighting, now: float) -> bool:
         """Every TTL learns, the nearest first; what is behind a doubtful one may be elsewhere."""
         news = self._is_doubtful = False
         limit = _LAST_TTL
-        if self._end.known:
+        if self._end.shown:
             news = self._see_end(seen, now)
             if self._end.rivals.streak:
                 limit = min(seen.end or limit, int(self._end.primary or limit)) - 1
         for ttl in sorted(seen.answers.keys() | seen.elsewhere.keys()):
             watch = self._watch(ttl)
-            if ttl <= limit or watch.known:
-                answers, elsewhere = seen.answers.get(ttl, ()), seen.elsewhere.get(ttl, ())
+            answers, elsewhere = seen.answers.get(ttl, ()), seen.elsewhere.get(ttl, ())
+            if answers and not elsewhere and watch.recognise(answers, self._cycle):
+                continue
+            if ttl <= limit or watch.shown:
                 news |= watch.see(answers, self._cycle, now, elsewhere)
                 if not watch.is_calm():
                     limit = min(limit, self._doubt(ttl, watch, answers))
-        if not self._end.known and limit == _LAST_TTL:
+        if not self._end.shown and limit == _LAST_TTL:
             news |= self._see_end(seen, now)
         return news
 
@@ -170,7 +172,7 @@ class KnownPath:
 
     def _see_end(self, seen: Sighting, now: float) -> bool:
         """A destination first heard behind a silent TTL may only have been lost there."""
-        is_first = not self._end.known
+        is_first = not self._end.shown
         ends = [str(seen.end)] * seen.echoes
         news = self._end.see(ends, self._cycle, now, seen.ends)
         if is_first and seen.end is not None and seen.end - 1 not in seen.answers:
@@ -230,7 +232,7 @@ class KnownPath:
             self._end.tentative = True
             if seen.end is None:
                 self._end, last = HopWatch(), seen.last
-        last = max(map(int, self._end.known), default=last)
+        last = max(map(int, self._end.shown), default=last)
         for ttl in [each for each in self._hops if each > last]:
             del self._hops[ttl]
 
@@ -238,9 +240,9 @@ class KnownPath:
         """What was held back as doubtful is on the new path."""
         for ttl, answers in seen.answers.items():
             watch = self._watch(ttl)
-            if not watch.known:
+            if not watch.shown:
                 watch.see(answers, self._cycle, now)
-        if not self._end.known:
+        if not self._end.shown:
             self._see_end(seen, now)
 
 
