@@ -8,12 +8,14 @@ nowhere else: they are never loss. Memory is bounded whatever the network answer
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from math import inf
+from types import MappingProxyType
 
 from exporter.errors import ErrorReason
 from exporter.jitter import Jitter
 from exporter.losswindow import LossWindow
-from exporter.model import Hop, Response, Trace
+from exporter.model import Hop, Trace
 from exporter.recent import Recent
 from exporter.settings import Module
 
@@ -21,6 +23,7 @@ DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds in seconds of the histogram of trace durations."""
 ADDRESSES_PER_HOP = 64
 """How many responders of a hop are remembered; those of the latest trace always are."""
+_NO_ERRORS: Mapping[str, int] = MappingProxyType({reason.value: 0 for reason in ErrorReason})
 
 
 class Histogram:
@@ -57,23 +60,68 @@ class Histogram:
 class AddressTally:
     """What one address answered at one hop: how often, and the sum of its RTTs in seconds."""
 
-    __slots__ = ("histogram", "replies", "seconds")
+    __slots__ = ("address", "histogram", "replies", "seconds")
 
-    def __init__(self, bounds: tuple[float, ...] | None) -> None:
+    def __init__(self, address: str, bounds: tuple[float, ...] | None) -> None:
+        self.address = address
         self.replies = 0
         self.seconds = 0.0
         self.histogram = None if bounds is None else Histogram(bounds)
 
+    def count(self, rtt: float) -> None:
+        """One more reply after so many seconds."""
+        self.replies += 1
+        self.seconds += _never_back(rtt)
+        if self.histogram is not None:
+            self.histogram.observe(rtt)
+
 
 class HopTally:
-    """What was sent with one TTL, what was lost, and who answered, the longest unheard first."""
+    """What was sent with one TTL, what was lost, and who answered, the longest unheard first.
 
-    __slots__ = ("addresses", "lost", "sent")
+    A hop with one address, as most are, takes no dict.
+    """
+
+    __slots__ = ("_all", "_only", "lost", "sent")
 
     def __init__(self) -> None:
         self.sent = 0
         self.lost = 0
-        self.addresses: dict[str, AddressTally] = {}
+        self._only: AddressTally | None = None
+        self._all: dict[str, AddressTally] | None = None
+
+    @property
+    def addresses(self) -> Mapping[str, AddressTally]:
+        """By address, the longest unheard first."""
+        if self._all is not None:
+            return self._all
+        return {} if self._only is None else {self._only.address: self._only}
+
+    def add(self, hop: Hop, bounds: tuple[float, ...] | None) -> None:
+        """Count what a trace showed of this hop."""
+        self.sent += hop.sent
+        self.lost += max(0, hop.sent - len(hop.responses))
+        for response in hop.responses:
+            only = self._only
+            if only is None or only.address != response.address:
+                only = self._another(response.address, bounds)
+            only.count(response.rtt)
+        if self._all is not None and len(self._all) > ADDRESSES_PER_HOP:
+            _forget_longest_unheard(self._all, len(hop.addresses))
+
+    def _another(self, address: str, bounds: tuple[float, ...] | None) -> AddressTally:
+        """One of several addresses, moved to the end as the latest heard."""
+        if self._all is None:
+            one = AddressTally(address, bounds)
+            if self._only is None:
+                self._only = one
+            else:
+                self._all, self._only = {self._only.address: self._only, address: one}, None
+            return one
+        one = self._all.get(address) or AddressTally(address, bounds)
+        self._all.pop(address, None)
+        self._all[address] = one
+        return one
 
 
 class Tally:
@@ -106,7 +154,7 @@ class Tally:
         self.lost = 0
         self.rtt = Histogram(module.rtt_buckets)
         self.duration = Histogram(DURATION_BUCKETS)
-        self.errors: dict[str, int] = {reason.value: 0 for reason in ErrorReason}
+        self.errors: Mapping[str, int] = _NO_ERRORS
         self.hops: dict[int, HopTally] = {}
         self.jitter = Jitter()
         self.window = LossWindow(module.probes)
@@ -126,9 +174,12 @@ class Tally:
         for seconds in trace.destination_rtts:
             self.rtt.observe(seconds)
         for reason, count in trace.errors:
-            self.errors[reason] = self.errors.get(reason, 0) + count
+            self.errors = {**self.errors, reason: self.errors.get(reason, 0) + count}
         for hop in trace.hops:
-            self._add_hop(hop)
+            tally = self.hops.get(hop.ttl)
+            if tally is None:
+                tally = self.hops[hop.ttl] = HopTally()
+            tally.add(hop, self._hop_bounds)
         self.jitter.add(trace)
         self.window.add(trace)
         self.recent.add(trace, confirming=confirming)
@@ -153,26 +204,6 @@ class Tally:
     def skip(self, cycles: int = 1) -> None:
         """Count cycles that could not start since the one before still ran."""
         self.skipped += cycles
-
-    def _add_hop(self, hop: Hop) -> None:
-        tally = self.hops.get(hop.ttl)
-        if tally is None:
-            tally = self.hops[hop.ttl] = HopTally()
-        tally.sent += hop.sent
-        tally.lost += max(0, hop.lost)
-        for response in hop.responses:
-            self._add_response(tally.addresses, response)
-        if len(tally.addresses) > ADDRESSES_PER_HOP:
-            _forget_longest_unheard(tally.addresses, len(hop.addresses))
-
-    def _add_response(self, addresses: dict[str, AddressTally], response: Response) -> None:
-        """Count a reply and move its address to the end, as the latest heard."""
-        one = addresses.pop(response.address, None) or AddressTally(self._hop_bounds)
-        addresses[response.address] = one
-        one.replies += 1
-        one.seconds += _never_back(response.rtt)
-        if one.histogram is not None:
-            one.histogram.observe(response.rtt)
 
 
 def _forget_longest_unheard(addresses: dict[str, AddressTally], heard_now: int) -> None:

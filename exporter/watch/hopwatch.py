@@ -65,7 +65,7 @@ class HopWatch:
     def known(self) -> dict[str, int]:
         """The known addresses, each with the cycle it was last seen in.
 
-        A tuple, which takes less, is kept where all were last seen when it was `hit`: nearly always.
+        Nearly always all were last seen when it was `hit`; there a tuple is kept, which takes less.
         """
         if not isinstance(self._known, dict):
             self._known = dict.fromkeys(self._known, self.hit)
