@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import struct
 from array import array
-from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from exporter.model import Hop, Trace
@@ -71,11 +71,11 @@ class Recent:
 
     def __init__(self, probes: int) -> None:
         self._kept = min(probes, MOST_RTTS)
-        self._record = struct.Struct(f"<IBB{self._kept}H")
+        self._record = _record(self._kept)
         self._ring = bytearray()
         self._count = 0
         self._base = 0.0
-        self._spans: deque[bytes] = deque(maxlen=_SPANS - 1)
+        self._spans: tuple[bytes, ...] = ()
         self._sums = array("d")
         self._begun = 0
 
@@ -100,7 +100,7 @@ class Recent:
     def cut(self) -> None:
         """Another path: hops are summed anew from here on."""
         if self._count > self._begun:
-            self._spans.append(self._packed())
+            self._spans = (*self._spans, self._packed())[1 - _SPANS :]
             self._sums = array("d")
             self._begun = self._count
 
@@ -153,18 +153,17 @@ class Recent:
         place = hop.ttl * _FIELDS
         if place >= len(self._sums):
             self._sums.extend([0.0] * (place + _FIELDS - len(self._sums)))
-        sent, answered, total, squares, least, most = self._sums[place : place + _FIELDS]
+        sums = self._sums
+        sums[place] += hop.sent
         for response in hop.responses:
-            rtt = max(_LEAST, response.rtt)
-            least = rtt if not answered else min(least, rtt)
-            answered, total, squares, most = (
-                answered + 1,
-                total + rtt,
-                squares + rtt * rtt,
-                max(most, rtt),
-            )
-        new = (sent + hop.sent, answered, total, squares, least, most)
-        self._sums[place : place + _FIELDS] = array("d", new)
+            rtt = response.rtt if response.rtt > _LEAST else _LEAST
+            if not sums[place + 1] or rtt < sums[place + 4]:
+                sums[place + 4] = rtt
+            sums[place + 1] += 1
+            sums[place + 2] += rtt
+            sums[place + 3] += rtt * rtt
+            if rtt > sums[place + 5]:
+                sums[place + 5] = rtt
 
     def _packed(self) -> bytes:
         first, last = self._cycle(min(self._begun, self._count - 1)), self._cycle(self._count - 1)
@@ -174,6 +173,12 @@ class Recent:
             if sums[0]:
                 parts.append(_pack_hop(ttl, *sums))
         return b"".join(parts)
+
+
+@lru_cache
+def _record(rtts: int) -> struct.Struct:
+    """Time, probes sent and lost, and so many round trips."""
+    return struct.Struct(f"<IBB{rtts}H")
 
 
 def _pack_hop(
