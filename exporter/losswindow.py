@@ -54,10 +54,9 @@ class LossWindow:
         known = self._end, self._heard
         if trace.reached:
             self._end = trace.path_hops
-        for hop in trace.hops:
-            if hop.responses:
-                self._heard |= 1 << hop.ttl
-        if self._push(_counts(trace)) or known != (self._end, self._heard):
+        cycle, heard = _counts(trace)
+        self._heard |= heard
+        if self._push(cycle) or known != (self._end, self._heard):
             self._loss = None
 
     def _push(self, cycle: bytes) -> bool:
@@ -106,15 +105,21 @@ def _shared(cycle: bytes) -> bytes:
     return cycle
 
 
-def _counts(trace: Trace) -> bytes:
-    """TTL, probes sent and probes lost, two bytes each, end to end first."""
-    counts = [_END_TO_END, trace.destination_sent, trace.destination_lost]
+def _counts(trace: Trace) -> tuple[bytes, int]:
+    """TTL, probes sent and probes lost, two bytes each, end to end first; a bit for each TTL heard.
+
+    What does not fit is cut.
+    """
+    heard, counts = 0, [_END_TO_END, trace.destination_sent, trace.destination_lost]
     for hop in trace.hops:
-        counts += (hop.ttl, hop.sent, hop.sent - len(hop.responses))
+        ttl, sent, answered = hop.ttl, hop.sent, len(hop.responses)
+        counts += (ttl, sent, sent - answered)
+        if answered:
+            heard |= 1 << ttl
     try:
-        return array("H", counts).tobytes()
+        return array("H", counts).tobytes(), heard
     except OverflowError:
-        return _bounded(counts)
+        return _bounded(counts), heard
 
 
 def _bounded(counts: list[int]) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -94,8 +94,7 @@ class Recent:
             self._begin(trace.started_at)
             sent, lost = trace.destination_sent, trace.destination_lost
             self._write(self._count - 1, trace.started_at, sent, lost, trace.destination_rtts)
-        for hop in trace.hops:
-            self._sum(hop)
+        self._sum(trace.hops)
 
     def cut(self) -> None:
         """Another path: hops are summed anew from here on."""
@@ -149,21 +148,23 @@ class Recent:
     def _time(self, ticks: int) -> float:
         return round(self._base + ticks * _TICK, 3)
 
-    def _sum(self, hop: Hop) -> None:
-        place = hop.ttl * _FIELDS
-        if place >= len(self._sums):
-            self._sums.extend([0.0] * (place + _FIELDS - len(self._sums)))
+    def _sum(self, hops: Sequence[Hop]) -> None:
         sums = self._sums
-        sums[place] += hop.sent
-        for response in hop.responses:
-            rtt = response.rtt if response.rtt > _LEAST else _LEAST
-            if not sums[place + 1] or rtt < sums[place + 4]:
-                sums[place + 4] = rtt
-            sums[place + 1] += 1
-            sums[place + 2] += rtt
-            sums[place + 3] += rtt * rtt
-            if rtt > sums[place + 5]:
-                sums[place + 5] = rtt
+        missing = _FIELDS * (max([hop.ttl for hop in hops], default=-1) + 1) - len(sums)
+        if missing > 0:
+            sums.extend([0.0] * missing)
+        for hop in hops:
+            place = hop.ttl * _FIELDS
+            sums[place] += hop.sent
+            for response in hop.responses:
+                rtt = response.rtt if response.rtt > _LEAST else _LEAST
+                if not sums[place + 1] or rtt < sums[place + 4]:
+                    sums[place + 4] = rtt
+                sums[place + 1] += 1
+                sums[place + 2] += rtt
+                sums[place + 3] += rtt * rtt
+                if rtt > sums[place + 5]:
+                    sums[place + 5] = rtt
 
     def _packed(self) -> bytes:
         first, last = self._cycle(min(self._begun, self._count - 1)), self._cycle(self._count - 1)

@@ -68,13 +68,6 @@ class AddressTally:
         self.seconds = 0.0
         self.histogram = None if bounds is None else Histogram(bounds)
 
-    def count(self, rtt: float) -> None:
-        """One more reply after so many seconds."""
-        self.replies += 1
-        self.seconds += _never_back(rtt)
-        if self.histogram is not None:
-            self.histogram.observe(rtt)
-
 
 class HopTally:
     """What was sent with one TTL, what was lost, and who answered, the longest unheard first.
@@ -105,7 +98,10 @@ class HopTally:
             only = self._only
             if only is None or only.address != response.address:
                 only = self._another(response.address, bounds)
-            only.count(response.rtt)
+            only.replies += 1
+            only.seconds += _never_back(response.rtt)
+            if only.histogram is not None:
+                only.histogram.observe(response.rtt)
         if self._all is not None and len(self._all) > ADDRESSES_PER_HOP:
             _forget_longest_unheard(self._all, len(hop.addresses))
 
