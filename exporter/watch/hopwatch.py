@@ -198,8 +198,11 @@ class HopWatch:
     def state(self) -> list[object]:
         """All that is remembered, fit for JSON."""
         counts = [getattr(self, name) for name in _COUNTS]
-        known, rivals, comers = list(self.known.items()), self.rivals.state(), self._comers.state()
-        return [known, rivals, comers, counts, self.tentative, self._latest]
+        known = (
+            self._known if isinstance(self._known, dict) else dict.fromkeys(self._known, self.hit)
+        )
+        rivals, comers = self.rivals.state(), self._comers.state()
+        return [list(known.items()), rivals, comers, counts, self.tentative, self._latest]
 
     @classmethod
     def restored(cls, state: object) -> HopWatch:

@@ -35,7 +35,7 @@ class KnownPath:
         self._cycle = 0
         self._first = 1
         self._flow = ""
-        self._foreign: set[int] = set()
+        self._foreign: frozenset[int] = frozenset()
         self._hops: dict[int, HopWatch] = {}
         self._end = HopWatch()
         self._is_doubtful = False
@@ -108,7 +108,7 @@ class KnownPath:
         form, memory = mapping(state), cls(confirm)
         memory._cycle, memory._first = whole(form["cycle"]), whole(form["first"])
         memory._flow = text(form["flow"])
-        memory._foreign = {whole(ttl) for ttl in items(form["foreign"])}
+        memory._foreign = frozenset(whole(ttl) for ttl in items(form["foreign"]))
         for ttl, watch in items(form["hops"])[: _LAST_TTL + 1]:
             memory._hops[min(whole(ttl), _LAST_TTL)] = HopWatch.restored(watch)
         memory._end = HopWatch.restored(form["end"])
@@ -121,16 +121,16 @@ class KnownPath:
     def _follow(self, flow: str, seen: Sighting) -> bool:
         """Where another flow joins the known path again, its way there is a branch."""
         if flow != self._flow:
-            self._foreign = set(self._hops)
+            self._foreign = frozenset(self._hops)
             self._flow = flow
         if not self._foreign:
             return False
         last_hit = max((ttl for ttl in seen.answers if self._is_hit(ttl, seen)), default=0)
         for ttl in self._foreign.intersection(seen.answers):
-            self._foreign.discard(ttl)
             watch = self._hops.get(ttl)
             if watch is not None and ttl < last_hit:
                 watch.join(seen.answers[ttl], self._cycle)
+        self._foreign = self._foreign.difference(seen.answers)
         return True
 
     def _is_hit(self, ttl: int, seen: Sighting) -> bool:
