@@ -24,6 +24,8 @@ RUN apt-get update -qq \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /usr/lib/ftr-exporter /usr/lib/ftr-exporter
 COPY package/config.yaml /etc/ftr-exporter/config.yaml
+# For a volume with `--storage.path=/var/lib/ftr-exporter/history.db`: a new one takes its owner from here.
+RUN install -d -o 65532 -g 65532 -m 0750 /var/lib/ftr-exporter
 ENV PATH=/usr/lib/ftr-exporter/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 USER 65532:65532
 EXPOSE 10334

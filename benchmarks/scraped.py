@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from exporter.events import Hub
 from exporter.metrics.exposition import Exposition
@@ -55,7 +55,7 @@ class Source:
 
     def metrics_chunks(
         self, targets: Collection[str] | None, names: Collection[str] | None, openmetrics: bool
-    ) -> list[bytes]:
+    ) -> Iterable[bytes]:
         """See `Source`."""
         return self.exposition.chunks(targets, names, openmetrics)
 

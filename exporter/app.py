@@ -148,7 +148,7 @@ class Daemon:
 
     def metrics_chunks(
         self, targets: Collection[str] | None, names: Collection[str] | None, openmetrics: bool
-    ) -> list[bytes]:
+    ) -> Iterable[bytes]:
         """See `Source`."""
         return self._exposition.chunks(targets, names, openmetrics)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -151,7 +153,14 @@ def daemon_parser() -> argparse.ArgumentParser:
 
 
 def _daemon(arguments: Sequence[str]) -> int:
+    _hold_reloads()
     options = daemon_parser().parse_args(arguments)
     from exporter.service import serve
 
     return serve(options)
+
+
+def _hold_reloads() -> None:
+    """Let the kernel keep a SIGHUP, which would end us, until `exporter.service` can reload."""
+    with contextlib.suppress(AttributeError):  # Windows has no SIGHUP
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})

@@ -29,44 +29,33 @@ _HISTOGRAM_EXTRA: Final = 3
 def check(files: Sequence[str], out: TextIO, err: TextIO, *, web_files: Sequence[str] = ()) -> int:
     """Write faults to `err` and summaries to `out`. Returns the exit status: 1 for any fault."""
     status = 0
-    for file in files:
-        try:
-            config = load_config(file)
-        except ConfigError as error:
-            status = 1
-            _print(_told(file, map(str, error.faults)), err)
-            continue
-        sources = scan(config, {}, anew=True).values()
-        merged = merge(config.targets, sources)
-        faults = [str(fault) for source in sources for fault in source.faults]
-        if faults or merged.collisions:
-            status = 1
-            _print(_told(file, [*faults, *merged.collisions]), err)
-        else:
-            _print(summary(file, replace(config, targets=merged.targets), len(sources)), out)
-    return max(status, _check_web(web_files, out, err))
-
-
-def _check_web(files: Sequence[str], out: TextIO, err: TextIO) -> int:
-    status = 0
-    for file in files:
-        try:
-            web = load_web_config(file)
-        except ConfigError as error:
-            status = 1
-            _print(_told(file, map(str, error.faults)), err)
-        else:
-            _print(web_summary(file, web), out)
+    for look, names in ((_look, files), (_look_at_web, web_files)):
+        for file in names:
+            try:
+                faults, lines = look(file)
+            except ConfigError as error:
+                faults, lines = [str(fault) for fault in error.faults], iter(())
+            if faults:
+                status, count = 1, len(faults)
+                told = f"{shown(file, 4096)}: {count} fault{'s' if count != 1 else ''}"
+                _print([*faults, told], err)
+            else:
+                _print(lines, out)
     return status
 
 
-def _told(file: str, faults: Iterable[str]) -> Iterator[str]:
-    """The faults, and how many they are."""
-    count = 0
-    for fault in faults:
-        count += 1
-        yield fault
-    yield f"{shown(file, 4096)}: {count} fault{'s' if count != 1 else ''}"
+def _look(file: str) -> tuple[list[str], Iterator[str]]:
+    """What is wrong with a configuration's lists of targets, and what it will do."""
+    config = load_config(file)
+    sources = scan(config, {}, anew=True).values()
+    merged = merge(config.targets, sources)
+    faults = [str(fault) for source in sources for fault in source.faults]
+    config = replace(config, targets=merged.targets)
+    return [*faults, *merged.collisions], summary(file, config, len(sources))
+
+
+def _look_at_web(file: str) -> tuple[list[str], Iterator[str]]:
+    return [], web_summary(file, load_web_config(file))
 
 
 def _print(lines: Iterable[str], stream: TextIO) -> None:

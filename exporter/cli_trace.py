@@ -27,6 +27,7 @@ from exporter.resolver import Resolver
 from exporter.settings import EnrichmentSettings, ResolverSettings
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket
+from exporter.sockets.readiness import run
 from exporter.strategy import Plan
 from exporter.tracer import ResponseCounts
 
@@ -40,7 +41,7 @@ REACHED, NOT_REACHED, COULD_NOT_TRY = 0, 1, 2
 def main(arguments: Sequence[str]) -> int:
     """Exit status 0: all reached; 1: one was not; 2: one could not be tried."""
     options = trace_parser().parse_args(arguments)
-    return asyncio.run(_trace_all(options, _report(options)))
+    return run(_trace_all(options, _report(options)))
 
 
 def trace_parser() -> argparse.ArgumentParser:

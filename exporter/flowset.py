@@ -78,16 +78,16 @@ class FlowSet:
         self.open()
         refused = self._open_up_to(count)
         flows = self._flows[first:count]
-        states = await asyncio.gather(
-            *(
-                flow.tracer.trace(flow.socket, self._plan(plan, number))
-                for number, flow in enumerate(flows, first)
-            )
-        )
+        traces = [
+            flow.tracer.trace(flow.socket, *self._plan(plan, number))
+            for number, flow in enumerate(flows, first)
+        ]
+        # For one flow no further task is worth its price.
+        states = [await traces[0]] if len(traces) == 1 else await asyncio.gather(*traces)
         errors = _summed([flow.tracer.errors for flow in flows], refused)
         if not errors.counts:
             self._lessons.update(enumerate((state.lesson() for state in states), first))
-        return list(states), errors
+        return states, errors
 
     def hurry(self, plan: Plan) -> None:
         """Go on with the traces that run as this plan says, but for its lesson."""
@@ -105,9 +105,9 @@ class FlowSet:
             flow.socket.close()
         self._flows.clear()
 
-    def _plan(self, plan: Plan, number: int) -> Plan:
+    def _plan(self, plan: Plan, number: int) -> tuple[Plan, Lesson]:
         lesson = self._lessons.get(number) or self._lessons.get(0) or plan.lesson
-        return replace(plan, lesson=lesson, rounds=plan.rounds if number == 0 else 1)
+        return plan if number == 0 else replace(plan, rounds=1), lesson
 
     def _open_up_to(self, count: int) -> ProbeError | None:
         try:

@@ -160,9 +160,11 @@ class PathMonitor:
 
     def succeed(self, former: PathMonitor) -> None:
         """Take over what a monitor of the same host, which has ended, counted and has on show."""
-        self.tally = former.tally.going_on(self._target.module)
+        module, before = self._target.module, former._target.module
+        alike = self._request("") == former._request("") and module.probes == before.probes
+        self.tally = former.tally.going_on(module, alike=alike)
         self._memory = former._memory
-        self._memory.confirm_by(self._target.module.confirm)
+        self._memory.confirm_by(module.confirm)
         self._trace = former._trace
         self._protocol, self._backend = former._protocol, former._backend
         if self.has_shown:

@@ -49,6 +49,11 @@ class Round:
             self.end = ttl
         return True
 
+    def is_complete(self) -> bool:
+        """Whether every TTL that matters is answered: each, or those before the end."""
+        waiting, end = self.waiting, self.end
+        return not waiting or (end is not None and min(waiting) >= end)
+
     def outstanding(self) -> list[int]:
         """TTLs not answered that matter: those before the end, where there is one."""
         end = self.end

@@ -19,6 +19,7 @@ from exporter.app import Daemon, Options
 from exporter.config.load import load_config
 from exporter.errors import ConfigError, FtrError
 from exporter.log import configure
+from exporter.sockets.readiness import run
 from exporter.systemd import inherited_sockets
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def serve(options: argparse.Namespace) -> int:
     load = partial(load_config, options.config_file)
     try:
         web = _web_options(options, guard)
-        asyncio.run(_run(lambda: Daemon(config, options.storage_path, load), web))
+        run(_run(lambda: Daemon(config, options.storage_path, load), web))
     except FtrError as error:
         log.error("daemon.failed", error=str(error))
         return 1
@@ -80,6 +81,7 @@ async def _run(make: Callable[[], Daemon], options: Options) -> None:
     with contextlib.suppress(AttributeError, NotImplementedError):  # Windows has no SIGHUP
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, daemon.request_reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # held since the very start
     _spare_the_collector()
     await daemon.run(options, stop)
 

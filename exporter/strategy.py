@@ -63,10 +63,12 @@ class TraceState:
     and call `advance` whenever `responded` says so and when the time of `deadline` has come.
     """
 
-    def __init__(self, plan: Plan, now: float) -> None:
+    def __init__(self, plan: Plan, now: float, lesson: Lesson | None = None) -> None:
+        """Begin at `now`; `lesson` stands in for that of the plan."""
         self._plan = plan
+        self._lesson = lesson = lesson or plan.lesson
         self._findings = Findings()
-        self._known = plan.lesson
+        self._known = lesson
         self._rounds: list[Round] = []
         self._doubts = 0
         self._checkpoint = now + plan.patience
@@ -125,7 +127,7 @@ class TraceState:
         self._findings.add(response)
         if asked is current and asked.end is None:
             self._widen(current, response.probe.ttl)
-        return bool(current.queue) or now >= self._checkpoint or not current.outstanding()
+        return bool(current.queue) or now >= self._checkpoint or current.is_complete()
 
     def is_beyond(self, ttl: int) -> bool:
         """Whether the path is known to end before this TTL."""
@@ -135,7 +137,7 @@ class TraceState:
     def advance(self, now: float) -> None:
         """Move on as far as what is known at `now` allows."""
         current = self._rounds[-1]
-        if self.done or current.queue:
+        if self.done or current.queue or (now < self._checkpoint and not current.is_complete()):
             return
         if self._ended_at is None and now < self._patience_ends(current):
             return
@@ -156,7 +158,7 @@ class TraceState:
         if self.done:
             return None
         current = self._rounds[-1]
-        if now < self._checkpoint and current.outstanding():
+        if now < self._checkpoint and not current.is_complete():
             return self._checkpoint
         if self._ended_at is not None:
             return max(now, self._lingers_until())
@@ -206,7 +208,7 @@ class TraceState:
         """The TTL before a new-found end, if silent: was it a hop, or the destination, unheard?"""
         found = self._findings
         before = (found.end or 0) - 1
-        if not found.reached or found.end == self._plan.lesson.length:
+        if not found.reached or found.end == self._lesson.length:
             return ()
         if before < self._plan.first_hop or before in found.responses or self._doubts == _DOUBTS:
             return ()
@@ -220,7 +222,7 @@ class TraceState:
         outstanding = current.outstanding()
         if not outstanding:
             return 0.0
-        lately = {**self._plan.lesson.rtts, **self._findings.rtts}
+        lately = {**self._lesson.rtts, **self._findings.rtts}
         return max(current.waiting[ttl] + self._wait(current, ttl, lately) for ttl in outstanding)
 
     def _wait(self, current: Round, ttl: int, lately: Mapping[int, float]) -> float:
@@ -233,7 +235,7 @@ class TraceState:
 
     def _lingers_until(self) -> float:
         """When the last probe to a hop that is known to answer times out; bounded by the plan."""
-        answering = self._plan.lesson.rtts.keys() | self._findings.responses.keys()
+        answering = self._lesson.rtts.keys() | self._findings.responses.keys()
         latest = max(
             (
                 sent
@@ -249,7 +251,7 @@ class TraceState:
 
     def lesson(self) -> Lesson:
         """What the next trace of this address should know."""
-        found, old = self._findings, self._plan.lesson
+        found, old = self._findings, self._lesson
         if found.reached:
             return Lesson(found.end, True, found.rtts)
         if old.reached:

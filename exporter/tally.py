@@ -180,12 +180,14 @@ class Tally:
         self.window.add(trace)
         self.recent.add(trace, confirming=confirming)
 
-    def going_on(self, module: Module) -> Tally:
+    def going_on(self, module: Module, *, alike: bool) -> Tally:
         """A tally for the same target that is now probed as `module` says: no count falls.
 
-        What moves both ways starts anew.
+        What moves both ways goes on where probes are `alike` those before, else it starts anew.
         """
         tally = Tally(module)
+        if alike:
+            tally.jitter, tally.window, tally.recent = self.jitter, self.window, self.recent
         tally.traces, tally.skipped = self.traces, self.skipped
         tally.sent, tally.lost = self.sent, self.lost
         tally.rtt, tally.duration = self.rtt.over(module.rtt_buckets), self.duration

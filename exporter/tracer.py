@@ -12,7 +12,7 @@ from exporter.model import Probe, Response
 from exporter.outcome import LocalErrors
 from exporter.pacer import Pacer
 from exporter.sockets.base import ProbeSocket
-from exporter.strategy import Plan, TraceState
+from exporter.strategy import Lesson, Plan, TraceState
 
 _ERRORS_TO_GIVE_UP = 3
 _BLOCKED_RETRY_SECONDS = 0.005
@@ -62,10 +62,13 @@ class Tracer:
         message = None if self._last_error is None else str(self._last_error)
         return LocalErrors(self._errors, message)
 
-    async def trace(self, socket: ProbeSocket, plan: Plan) -> TraceState:
+    async def trace(
+        self, socket: ProbeSocket, plan: Plan, lesson: Lesson | None = None
+    ) -> TraceState:
         """Run one trace to its end. Never raises for what the network or this host does.
 
-        What failed on this host is in `errors`, which starts anew with each trace.
+        `lesson` stands in for that of the plan. What failed on this host is in `errors`, which
+        starts anew with each trace.
         """
         self._number += 1
         self._timeout = plan.timeout
@@ -73,7 +76,7 @@ class Tracer:
         self._blocked = 0
         self._errors = Counter()
         self._last_error = None
-        state = self._state = TraceState(plan, self._loop.time())
+        state = self._state = TraceState(plan, self._loop.time(), lesson)
         self._finished = self._loop.create_future()
         try:
             self._step()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.replay import Firing
-from tests.stage import INSTANCE, JOB
+from tests.stage import INSTANCE, JOB, LIST
 
 EXPORTER = {"job": JOB, "instance": INSTANCE}
 FILES = {**EXPORTER, "target": "files", "family": "ipv4", "protocol": "icmp"}
@@ -60,6 +60,9 @@ PERMISSION_HOME = Firing("FtrPermissionMissing", "warning", 17, 49, {**EXPORTER,
 NAMES = Firing("FtrLocalErrors", "warning", 25, 54, {**WEB, "reason": "resolve"})
 DOWN = Firing("FtrExporterDown", "critical", 16, 30, EXPORTER)
 RELOAD = Firing("FtrReloadFailed", "warning", 16, 30, EXPORTER)
+# The server is asked each minute: that it went at 15 is seen at 16 or at 17. Ten more.
+STALE = Firing("FtrTargetListStale", "warning", 26, 45, {**EXPORTER, "source": LIST})
+WEB_CONFIG = Firing("FtrWebConfigFailed", "warning", 16, 30, EXPORTER)
 # The second is found when the exporter starts, with a counter as high as the one before.
 HIDDEN_ROUTE = Firing("FtrRouteChanged", "info", 11, 90, WEB, times=2)
 HIDDEN_AS = Firing("FtrAsPathChanged", "warning", 61, 105, WEB)
@@ -81,6 +84,7 @@ FIRING: Mapping[str, Sequence[Firing]] = {
     "names": (NAMES,),
     "down": (DOWN,),
     "reload": (RELOAD,),
+    "stale": (STALE, WEB_CONFIG),
     "restart": (),
     "forgetful": (),
     "changed-while-down": (HIDDEN_ROUTE, HIDDEN_AS),

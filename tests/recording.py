@@ -9,8 +9,9 @@ as it is: counters, round trips, loss, sizes. Points in time (metrics that end i
 `_timestamp_seconds`) are moved and stretched: seconds from the first scrape, as the replay counts
 them. A scrape that fails is `up` 0, and ends every series, as in Prometheus.
 
-Alerts begin and end in the same minutes when recorded again, so far; what `tests/telling.py` has of
-seconds and ratios is of one recording, and has to be written anew with it.
+Alerts begin and end in the same minutes when recorded again, so far, but for a minute of the one on
+lists; what `tests/telling.py` has of seconds and ratios is of one recording, and has to be written
+anew with it.
 
 Only what the rules and the texts of alerts ask for is kept (`Scenario.keeps`), to a microsecond.
 """

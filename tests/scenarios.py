@@ -158,6 +158,21 @@ SCENARIOS: dict[str, Scenario] = {
         scrapes=50,
         events={10: (Stage.spoil,), 30: (Stage.mend,)},
     ),
+    "stale": Scenario(
+        "A list of targets cannot be had for a moment, and then for half an hour; the web "
+        "configuration is broken for 20 minutes",
+        {"web": WEB},
+        scrapes=60,
+        events={
+            0: (Stage.start_lists,),
+            8: (Stage.stop_lists,),
+            10: (Stage.start_lists, Stage.spoil_web),
+            15: (Stage.stop_lists,),
+            30: (Stage.mend_web,),
+            45: (Stage.start_lists,),
+        },
+        lists=True,
+    ),
     "restart": Scenario(
         "The exporter is restarted twice; its host sleeps for four minutes",
         {"web": WEB, "mail": {}, "shop": {}, "files": {"mtu": True}},

@@ -12,6 +12,7 @@ from exporter.errors import ProbeError
 from exporter.model import Family, Probe, Protocol, Response
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.linux_datagram import Flavour, LinuxDatagramSocket
+from exporter.sockets.readiness import DATA, ERROR
 from exporter.sockets.wire_udp import UdpWire
 from tests.probing import Recorder, run
 from tests.test_errqueue import IPV4_EXPIRED
@@ -63,7 +64,7 @@ class Bench:
             SocketRequest(DESTINATION, Family.IPV4),
             self,
         )
-        self.wake_up: Callable[[], None] = self.engine._readable
+        self.wake_up: Callable[[], None] = lambda: self.engine._ready(DATA | ERROR)
 
     def responded(self, response: Response) -> None:
         """See `Listener`; then does what the test wants."""

@@ -26,6 +26,8 @@ WORLD = "alerts"
 JOB, INSTANCE = "ftr", "ftr.example:10334"
 ADDRESS = "127.0.0.1:10334"
 DNS_PORT = 10053
+LIST_PORT = 10080
+LIST = f"http://127.0.0.1:{LIST_PORT}/targets.json"
 HOSTS = {"web": "192.0.2.1", "mail": "192.0.2.2", "shop": "192.0.2.3", "files": "192.0.2.4"}
 
 Config = dict[str, Any]
@@ -38,9 +40,14 @@ class Stage:
         self.lab = lab
         self.config = config
         self._path = lab.shared / "config.yaml"
-        self._flags = [f"--storage.path={lab.shared / 'history.db'}"] if keeps_history else []
+        self._web = lab.shared / "web.yml"
+        self._web.write_text("{}")
+        self._flags = [f"--web.config.file={self._web}"]
+        if keeps_history:
+            self._flags.append(f"--storage.path={lab.shared / 'history.db'}")
         self._daemon: subprocess.Popen[Any] | None = None
         self._names: subprocess.Popen[Any] | None = None
+        self._lists: subprocess.Popen[Any] | None = None
 
     def start_names(self) -> None:
         """Start a name server that knows the world; returns when it serves."""
@@ -60,6 +67,33 @@ class Stage:
     def stop_names(self) -> None:
         """End the name server."""
         _end(self._names)
+
+    def start_lists(self) -> None:
+        """Start a web server that lists the target `mail` at `LIST`, without waiting for it."""
+        lists = self.lab.shared / "lists"
+        lists.mkdir(exist_ok=True)
+        listed = [{"targets": [HOSTS["mail"]], "labels": {"__name": "mail"}}]
+        (lists / "targets.json").write_text(json.dumps(listed))
+        self._lists = self.lab.popen(
+            [
+                *(sys.executable, "-m", "http.server", "--bind", "127.0.0.1"),
+                *("--directory", str(lists), str(LIST_PORT)),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def stop_lists(self) -> None:
+        """End the web server that lists targets."""
+        _end(self._lists)
+
+    def spoil_web(self) -> None:
+        """Somebody breaks the web configuration, which is looked at with each request."""
+        self._web.write_text("basic_auth_users: {prometheus: secret}\n")
+
+    def mend_web(self) -> None:
+        """It is as it was."""
+        self._web.write_text("{}")
 
     def spoil(self) -> None:
         """Somebody breaks the configuration, and has it reloaded."""
@@ -107,6 +141,7 @@ class Stage:
             self.signal(signal.SIGCONT)
         _end(self._daemon)
         _end(self._names)
+        _end(self._lists)
 
 
 def _end(process: subprocess.Popen[Any] | None) -> None:
@@ -148,7 +183,8 @@ class Scenario:
     their number. `seconds` are from one scrape to the next, and the interval of every target;
     each scrape stands for `minutes` of the replay, and each minute of it rules are evaluated, or
     all `evaluated` minutes. Of the metrics that rules use, those are kept that match `keeps`: by
-    itself all but those of the group ftr-hops, which no alert needs.
+    itself all but those of the group ftr-hops, which no alert needs. With `lists` the daemon asks
+    for targets at `LIST`.
     """
 
     says: str
@@ -161,6 +197,7 @@ class Scenario:
     keeps: str = r"^ftr_(?!hop_(repl|probes))"
     origins: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
+    lists: bool = False
     ping_sockets: bool = True
     keeps_history: bool = True
 
@@ -171,6 +208,7 @@ class Scenario:
             "targets": [
                 {"name": name, "host": HOSTS[name], **keys} for name, keys in self.targets.items()
             ],
+            "target_urls": [{"url": LIST, "refresh_interval": self.seconds}] if self.lists else [],
             "resolver": {"nameservers": ["127.0.0.1"], "port": DNS_PORT, "timeout": 0.2},
             "enrichment": {
                 "rdns": self.origins,

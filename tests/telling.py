@@ -127,6 +127,24 @@ TOLD: Mapping[str, Sequence[Told]] = {
             "with file and line.",
         ),
     ),
+    "stale": (
+        Told(
+            40,
+            firing.STALE,
+            "ftr.example:10334 cannot read a list of targets: http://127.0.0.1:10080/targets.json",
+            "For ten minutes ftr.example:10334 could not read http://127.0.0.1:10080/targets.json, "
+            "and goes on with what that listed last: 1 target. The log says what is wrong with it.",
+        ),
+        Told(
+            20,
+            firing.WEB_CONFIG,
+            "ftr.example:10334 could not load its web configuration",
+            "The web configuration of ftr.example:10334, or a certificate or key that it names, "
+            "has a fault, and what was there before is still in use: a renewed certificate is not. "
+            "After a restart the exporter would not come up. `ftr-exporter check "
+            "--web.config.file=FILE` names every fault.",
+        ),
+    ),
     "names": (
         Told(
             40,

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
+from exporter.cli import daemon_parser
 from tests.boards import DIRECTORY, ROOT, Json
 from tests.frames import MODULES, needs_library
 
@@ -47,6 +48,13 @@ def mounted(service: str, path: str) -> Path:
         if path == target or path.startswith(f"{target}/"):
             return ROOT / source / path.removeprefix(target).lstrip("/")
     raise AssertionError(f"nothing is mounted at {path}")
+
+
+def user_of_the_image() -> tuple[str, str]:
+    """Its user and its group, as numbers."""
+    found = re.search(r"^USER (\d+):(\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert found
+    return found[1], found[2]
 
 
 def compose_schema() -> Json:
@@ -97,10 +105,21 @@ def test_what_is_mounted_is_there() -> None:
 
 def test_ping_sockets_are_permitted_to_the_user_of_the_image() -> None:
     """The group of the image's user is in the range."""
-    user = re.search(r"^USER \d+:(\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert user
     low, high = SERVICES["exporter"]["sysctls"]["net.ipv4.ping_group_range"].split()
-    assert int(low) <= int(user[1]) <= int(high)
+    assert int(low) <= int(user_of_the_image()[1]) <= int(high)
+
+
+def test_histories_outlive_the_container() -> None:
+    """They are in a volume, at a place that the image gives to its user; the root is read-only."""
+    exporter = SERVICES["exporter"]
+    options = daemon_parser().parse_args(exporter["command"])
+    directory = str(Path(options.storage_path).parent)
+    assert mounts("exporter")[directory] in COMPOSE["volumes"]
+    assert exporter["read_only"] is True
+    assert options.config_file in mounts("exporter")
+    user, group = user_of_the_image()
+    made = f"install -d -o {user} -g {group} -m 0750 {directory}\n"
+    assert made in (ROOT / "Dockerfile").read_text()
 
 
 def test_grafana_finds_its_datasource_and_dashboards() -> None:

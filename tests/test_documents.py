@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from exporter.config import load_config
+from exporter.metrics.families import PATH_FAMILIES
+from exporter.metrics.own_families import OWN_FAMILIES
 from tools import documents, flags, manual
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +30,48 @@ def test_every_flag_is_explained() -> None:
         for action in flags.actions(parser):
             assert flags.meaning(parser, action), f"{parser.prog} {flags.names(action)}"
             assert f"`{flags.names(action)}`".replace("|", "\\|") in page
+
+
+def test_every_metric_of_its_own_is_explained_to_operators() -> None:
+    """What is well and what is not is said of each; and no page names a metric that is none."""
+    section = (
+        OPERATIONS.read_text("utf-8").partition("## Its own metrics\n")[2].partition("\n## ")[0]
+    )
+    told = set(re.findall(r"`(ftr_\w+)`", section))
+    assert told == {family.name for family in OWN_FAMILIES}
+    served = {name for each in (*OWN_FAMILIES, *PATH_FAMILIES) for name in (each.name, *each.names)}
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
+        found = set(
+            re.findall(r"(?<![\w:])ftr_[a-z]\w*[a-z](?!\w|\*|:|…)", page.read_text("utf-8"))
+        )
+        assert found <= served, page.name
+
+
+def test_every_event_of_the_log_is_explained() -> None:
+    """An event was added or renamed: this fails until the page says what it means."""
+    section = OPERATIONS.read_text("utf-8").partition("## The log\n")[2].partition("\n## ")[0]
+    told = set(re.findall(r"`([a-z]+\.[a-z_]+)`", section))
+    pattern = r'\blog\.(?:info|warning|error|exception)\(\s*"([^"]+)"|_tell_faults\("([^"]+)"'
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "exporter").rglob("*.py"))
+    assert told == {first or second for first, second in re.findall(pattern, source)}
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """Files and headings that pages refer to are there."""
+    pages = [ROOT / "README.md", ROOT / "prometheus" / "README.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+            name, _, heading = link.partition("#")
+            if "://" in name:
+                continue
+            there = page.parent / name if name else page
+            assert there.exists(), f"{page.name}: {link}"
+            if heading:
+                titles = re.findall(r"^#+ (.+)", there.read_text("utf-8"), re.MULTILINE)
+                anchors = {
+                    re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in titles
+                }
+                assert heading in anchors, f"{page.name}: {link}"
 
 
 def test_the_manual_is_whole_and_well_formed(monkeypatch: pytest.MonkeyPatch) -> None:

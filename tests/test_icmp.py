@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.model import Family, Kind
-from exporter.sockets.icmp import NUMBERS, code_of, kind_of
+from exporter.sockets.icmp import NUMBERS, meaning_of
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def test_kind_and_code_of_an_error(
     family: Family, icmp_type: int, code: int, kind: Kind, shown: int | None
 ) -> None:
     """Only time exceeded lets a path go on, and only an unreachable has a code to show."""
-    assert kind_of(family, icmp_type) is kind
-    assert code_of(family, icmp_type, code) == shown
+    meaning = meaning_of(family, icmp_type, code)
+    assert (meaning.kind, meaning.code) == (kind, shown)
 
 
 def test_families_mean_different_messages_by_one_number() -> None:

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.errors import ConfigError, Fault
-from exporter.model import FamilyChoice
+from exporter.model import FamilyChoice, Protocol
 from exporter.settings import Config, Limits, Target
 from tests.clock import until
 from tests.daemon import Scrape
@@ -130,6 +130,38 @@ def test_another_way_to_probe_begins_anew_and_no_counter_falls(
         assert scrapes[-1].value("ftr_path_changes_total", target="a") == 0
 
     play(monkeypatch, WAY, (target("a", hop_histograms=True),), scene)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"timeout": 1.0, "confirm": 5, "max_hops": 20}, True),
+        ({"rtt_buckets": (0.001, 0.5), "interval": 20.0}, True),
+        ({"probes": 2}, False),
+        ({"packet_size": 1400}, False),
+        ({"protocol": Protocol.TCP, "port": 443}, False),
+    ],
+)
+def test_the_latest_cycles_stay_while_probes_are_the_same(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], kept: bool
+) -> None:
+    """A module changed: cycles, loss and jitter go on as long as the same is sent as often."""
+
+    async def scene(stage: Stage) -> None:
+        await asyncio.sleep(65)
+        before = stage.view("a").tally
+        cycles = list(before.recent.cycles())
+        assert len(cycles) > 5
+        await stage.reload(target("a", **fields))
+        after = stage.view("a").tally
+        assert after is not before
+        assert list(after.recent.cycles()) == (cycles if kept else [])
+        assert (after.window is before.window) is kept
+        assert (after.jitter is before.jitter) is kept
+        await asyncio.sleep(60)
+        assert (list(after.recent.cycles())[: len(cycles)] == cycles) is kept
+
+    play(monkeypatch, WAY, (target("a"),), scene)
 
 
 def test_other_labels_move_the_series_and_keep_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 RULES, ALERTS = ROOT / "prometheus" / "rules.yml", ROOT / "prometheus" / "alerts.yml"
 UNIT_TESTS = sorted((ROOT / "prometheus" / "tests").glob("*.yml"))
 RUNBOOKS = ROOT / "docs" / "runbooks"
-CHURNING = {"address", "asn", "hop", "path_id", "as_path", "source", "destination", "hostname"}
+# Links have `source` beside `destination`; alone it is a list of targets, which stays.
+CHURNING = {"address", "asn", "hop", "path_id", "as_path", "destination", "hostname"}
 
 Rule = dict[str, Any]
 

@@ -8,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
+import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -24,6 +26,20 @@ LOCKS = {
     "requirements-dev.txt": PROJECT["dependency-groups"]["dev"],
     "requirements-release.txt": PROJECT["dependency-groups"]["release"],
 }
+
+
+SHARED = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+FOR_PROMETHEUS = ("prometheus/README.md", "prometheus/rules.yml", "prometheus/alerts.yml")
+
+
+def copy(name: str, to: Path) -> None:
+    """Copy a file or a directory of the source, with dates of now."""
+    place = to / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if (ROOT / name).is_dir():
+        shutil.copytree(ROOT / name, place, copy_function=shutil.copy)
+    else:
+        shutil.copy(ROOT / name, place)
 
 
 def pins(name: str) -> dict[str, str]:
@@ -61,9 +77,8 @@ def test_the_wheel_is_reproducible(tmp_path: Path) -> None:
     digests = set()
     for number in range(2):
         source = tmp_path / f"source{number}"
-        shutil.copytree(ROOT / "exporter", source / "exporter", copy_function=shutil.copy)
-        for name in ("pyproject.toml", "README.md", "LICENSE"):
-            shutil.copy(ROOT / name, source)
+        for name in ("exporter", "pyproject.toml", "README.md", "LICENSE", *SHARED):
+            copy(name, source)
         os.utime(source / "exporter" / "cli.py", (number, number))
         command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "wheel"]
         command += ["--no-build-isolation", "--no-deps", "--wheel-dir", str(source), str(source)]
@@ -72,3 +87,40 @@ def test_the_wheel_is_reproducible(tmp_path: Path) -> None:
         (wheel,) = source.glob("*.whl")
         digests.add(hashlib.sha256(wheel.read_bytes()).hexdigest())
     assert len(digests) == 1
+
+
+def built(kind: str, directory: Path) -> Path:
+    """What hatchling makes of this source."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(directory)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120, cwd=ROOT)
+    (made,) = directory.iterdir()
+    return made
+
+
+def test_the_source_archive_is_whole(tmp_path: Path) -> None:
+    """Whoever unpacks it can test, build and deploy: all that is kept here is in it."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    kept = {name for name in listed.stdout.splitlines() if (ROOT / name).exists()}
+    with tarfile.open(built("sdist", tmp_path)) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    assert {name for name in kept if not name.startswith(".ci/")} <= inside
+    assert "kubernetes/chart/Chart.yaml" in inside
+    assert [name for name in inside if "__pycache__" in name or name.startswith(".venv")] == []
+
+
+def test_the_wheel_brings_rules_dashboards_and_runbooks(tmp_path: Path) -> None:
+    """They lie beside each other in share/ftr-exporter, so that the links between them lead on."""
+    with zipfile.ZipFile(built("wheel", tmp_path / "wheel")) as wheel:
+        wheel.extractall(tmp_path)
+    (share,) = tmp_path.glob("*.data/data/share/ftr-exporter")
+    assert {name: (share / name).read_bytes() for name in FOR_PROMETHEUS} == {
+        name: (ROOT / name).read_bytes() for name in FOR_PROMETHEUS
+    }
+    for directory in ("grafana/dashboards", "docs/runbooks"):
+        there = {path.name for path in (ROOT / directory).iterdir()}
+        assert {path.name for path in (share / directory).iterdir()} == there
+    for page in share.rglob("*.md"):
+        for link in re.findall(r"\]\(([^):]+)\)", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"

@@ -1,6 +1,6 @@
-"""The table of every metric of paths, which `exporter.metrics.render` serves.
+"""The table of every metric of paths, whose lines `exporter.metrics.lines` makes.
 
-A new metric is one entry here and one function there.
+A new metric is one entry here and one row there.
 """
 
 from __future__ import annotations

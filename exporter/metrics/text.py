@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 from exporter.model import Family, Protocol
 from exporter.settings import Target
 from exporter.tally import Histogram
+
+
+class Buckets(NamedTuple):
+    """A histogram as it was: `counts` by bucket, with one more for all above the last bound."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum: float
 
 
 def escape(value: str) -> str:
@@ -30,7 +39,7 @@ def path_labels(target: Target, family: Family, protocol: Protocol) -> str:
     return ",".join(f'{name}="{escape(value)}"' for name, value in [*pairs, *target.labels])
 
 
-def histogram_lines(name: str, labels: str, histogram: Histogram) -> str:
+def histogram_lines(name: str, labels: str, histogram: Histogram | Buckets) -> str:
     """All lines of one histogram; buckets are cumulative and end with `+Inf`."""
     head = f"{name}_bucket{{{labels}"
     total = 0

@@ -40,8 +40,8 @@ class Source(Interface):
         targets: Collection[str] | None,
         names: Collection[str] | None,
         openmetrics: bool,
-    ) -> list[bytes]:
-        """The exposition in pieces, of these targets and metric families (None: of all)."""
+    ) -> Iterable[bytes]:
+        """The exposition of these targets and metrics (None: of all), in pieces made one by one."""
         ...
 
     def targets(self) -> Iterable[TargetState]:

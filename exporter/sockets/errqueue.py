@@ -44,6 +44,9 @@ _INT = struct.Struct("@i")
 _FAMILY = struct.Struct("=H")
 _WORD = struct.Struct("=I")
 _NANO = 1_000_000_000
+_ERRORS = {(IP_LEVEL, IP_RECVERR), (IPV6_LEVEL, IPV6_RECVERR)}
+_ORIGIN, _DATA = 4, 12
+"""Where `ee_origin` and `ee_data` stand in a `sock_extended_err`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,23 @@ def parse_ancillary(messages: Iterable[tuple[int, int, bytes]]) -> Ancillary:
     return Ancillary(stamp, ttl, error)
 
 
+def send_stamp(messages: Iterable[tuple[int, int, bytes]]) -> tuple[int, int] | None:
+    """Which send of the socket an item stamps, and when it left, in nanoseconds since the epoch.
+
+    None where the item is no send stamp.
+    """
+    number = stamp = None
+    for level, kind, data in messages:
+        if kind == SO_TIMESTAMPING and level == SOL_SOCKET and len(data) >= _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            stamp = seconds * _NANO + nanoseconds
+        elif (level, kind) in _ERRORS and len(data) >= _EXTENDED_ERR.size:
+            if data[_ORIGIN] != Origin.TIMESTAMP:
+                return None
+            (number,) = _WORD.unpack_from(data, _DATA)
+    return None if number is None or not stamp else (number, stamp)
+
+
 def parse_extended_error(data: bytes) -> QueuedError | None:
     """Decode a `sock_extended_err` and the offender's address behind it; None if cut short."""
     if len(data) < _EXTENDED_ERR.size:
@@ -154,6 +174,9 @@ def quoted_extensions(
     append the structure at byte 128 of the quote (section 5.5). `header_bytes` is what the kernel
     removed from the front of the quote.
     """
+    if not error.data:
+        offset = 128 - header_bytes
+        return extensions_at(payload, offset, proven=True) if len(payload) > offset else ()
     offset, flags, _ = _RFC4884.unpack(_WORD.pack(error.data))
     old_style = not offset
     if old_style:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 from exporter.model import Family, Kind
 
@@ -29,28 +31,25 @@ NUMBERS = {
 }
 
 
-def kind_of(family: Family, icmp_type: int) -> Kind:
-    """The kind of an ICMP error. Packet too big and parameter problem end a path as well."""
-    if icmp_type == NUMBERS[family].time_exceeded:
-        return Kind.TIME_EXCEEDED
-    return Kind.UNREACHABLE
+class Meaning(NamedTuple):
+    """What an ICMP error says; sent by the destination itself, `arrived` says that the probe did.
 
-
-def code_of(family: Family, icmp_type: int, code: int) -> int | None:
-    """The code of a destination unreachable; None for every other message."""
-    return code if icmp_type == NUMBERS[family].unreachable else None
-
-
-def reaches(family: Family, kind: Kind, code: int | None) -> bool:
-    """Whether such an answer of the destination says that the probe arrived there."""
-    if kind is Kind.UNREACHABLE:
-        return code == NUMBERS[family].port_unreachable
-    return kind is not Kind.TIME_EXCEEDED
-
-
-def mtu_of(family: Family, icmp_type: int, code: int, info: int) -> int | None:
-    """The next link's MTU that "fragmentation needed" (RFC 1191 section 4) or "packet too big"
-
-    (RFC 4443 section 3.2) tells; None for every other message and where an old router tells none.
+    `code` is that of a destination unreachable, else None. `tells_mtu` marks "fragmentation needed"
+    (RFC 1191 section 4) and "packet too big" (RFC 4443 section 3.2), which may tell the MTU of the
+    next link. Packet too big and parameter problem end a path as an unreachable does.
     """
-    return info or None if (icmp_type, code) == NUMBERS[family].too_big else None
+
+    kind: Kind
+    code: int | None
+    arrived: bool
+    tells_mtu: bool
+
+
+@cache
+def meaning_of(family: Family, icmp_type: int, code: int) -> Meaning:
+    """What this type and code, one byte each, mean."""
+    numbers = NUMBERS[family]
+    kind = Kind.TIME_EXCEEDED if icmp_type == numbers.time_exceeded else Kind.UNREACHABLE
+    told = code if icmp_type == numbers.unreachable else None
+    arrived = told == numbers.port_unreachable
+    return Meaning(kind, told, arrived, (icmp_type, code) == numbers.too_big)

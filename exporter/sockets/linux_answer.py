@@ -6,10 +6,10 @@ import errno
 import time
 
 from exporter.errors import ProbeError
-from exporter.model import ExtensionObject, Kind, Response
+from exporter.model import Kind, Response
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.errqueue import Ancillary, Origin, QueuedError, quoted_extensions
-from exporter.sockets.icmp import NUMBERS, code_of, mtu_of, reaches
+from exporter.sockets.icmp import NUMBERS, meaning_of
 from exporter.sockets.linux_socket import local_error
 from exporter.sockets.local_errors import is_own_address, no_neighbour
 from exporter.sockets.pending import Sent
@@ -33,45 +33,50 @@ def local_failure(error: QueuedError, request: SocketRequest) -> ProbeError | No
 def _is_own_unreachable(error: QueuedError, request: SocketRequest) -> bool:
     """Whether our own kernel sent the error, since nobody answers on the link for the route."""
     return (
-        error.offender != request.destination
+        error.icmp_type == NUMBERS[request.family].unreachable
         and error.errno == errno.EHOSTUNREACH
-        and error.icmp_type == NUMBERS[request.family].unreachable
+        and error.offender != request.destination
         and is_own_address(request.family, error.offender or "")
     )
 
 
-def response_of(
+def error_response(
     request: SocketRequest,
     sent: Sent,
-    answer: tuple[str, Kind],
+    error: QueuedError,
     ancillary: Ancillary,
+    quote: bytes,
     *,
-    quote: bytes = b"",
-    quote_header_bytes: int = 0,
+    quote_header_bytes: int,
     translated: bool = False,
 ) -> Response:
-    """The response to a probe; `answer` is who sent it, and of which kind it is.
+    """What an ICMP error says of a probe. `quote_header_bytes` is what the kernel removed from the
 
-    `quote_header_bytes` is what the kernel removed from the front of the quote.
+    front of the quote.
     """
-    now, received, family = time.time_ns(), ancillary.stamp, request.family
-    address, kind = answer
-    code = mtu = None
-    extensions: tuple[ExtensionObject, ...] = ()
-    if (error := ancillary.error) is not None:
-        code = code_of(family, error.icmp_type, error.code)
-        mtu = mtu_of(family, error.icmp_type, error.code, error.info)
-        extensions = quoted_extensions(quote, error, quote_header_bytes)
+    now, received = time.time_ns(), ancillary.stamp
+    meaning, address = meaning_of(request.family, error.icmp_type, error.code), error.offender or ""
     return Response(
         sent.probe,
         address,
-        kind,
+        meaning.kind,
         round_trip(sent, received, now, time.monotonic_ns()),
         (received or now) / 1e9,
-        code,
+        meaning.code,
         ancillary.ttl,
-        extensions,
-        address == request.destination and reaches(family, kind, code),
-        mtu,
+        quoted_extensions(quote, error, quote_header_bytes),
+        meaning.arrived and address == request.destination,
+        error.info or None if meaning.tells_mtu else None,
         translated,
     )
+
+
+def destination_response(
+    request: SocketRequest, sent: Sent, kind: Kind, ancillary: Ancillary
+) -> Response:
+    """What the destination itself says, other than by an ICMP error."""
+    now, received = time.time_ns(), ancillary.stamp
+    rtt = round_trip(sent, received, now, time.monotonic_ns())
+    at = (received or now) / 1e9
+    ttl, address = ancillary.ttl, request.destination
+    return Response(sent.probe, address, kind, rtt, at, reply_ttl=ttl, reached=True)

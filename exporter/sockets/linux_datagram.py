@@ -14,8 +14,9 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from functools import cache
 
-from exporter.model import Kind, Probe, Protocol
+from exporter.model import Family, Probe, Protocol
 from exporter.sockets.base import Listener, SocketRequest
 from exporter.sockets.errqueue import (
     OPTIONS,
@@ -23,12 +24,18 @@ from exporter.sockets.errqueue import (
     Origin,
     QueuedError,
     parse_ancillary,
+    send_stamp,
 )
-from exporter.sockets.icmp import kind_of
-from exporter.sockets.linux_answer import local_failure, response_of, same_host
+from exporter.sockets.linux_answer import (
+    destination_response,
+    error_response,
+    local_failure,
+    same_host,
+)
 from exporter.sockets.linux_socket import count_sends_anew
 from exporter.sockets.local_errors import BLOCKED, send_error
 from exporter.sockets.pending import Pending, Sent
+from exporter.sockets.readiness import ERROR, unwatch, watch
 from exporter.sockets.wire import Wire
 
 _DATA_BYTES = 2048
@@ -45,6 +52,13 @@ class Flavour:
     backend: str
     protocol: Protocol
     quote_header_bytes: int
+
+
+@cache
+def _ttl_message(family: Family, ttl: int) -> list[tuple[int, int, bytes]]:
+    """The control messages of a probe with this TTL, one byte."""
+    options = OPTIONS[family]
+    return [(options.level, options.ttl, struct.pack("@i", ttl))]
 
 
 class LinuxDatagramSocket:
@@ -68,9 +82,9 @@ class LinuxDatagramSocket:
         self._pending = Pending()
         self._data_bytes = max(_DATA_BYTES, request.packet_size or 0)
         self._link_mtu = 0
-        self._ttl_messages: dict[int, list[tuple[int, int, bytes]]] = {}
+        self._closed = False
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock.fileno(), self._readable)
+        watch(sock.fileno(), self._ready)
 
     def send(self, probe: Probe) -> None:
         """See `ProbeSocket`.
@@ -82,7 +96,7 @@ class LinuxDatagramSocket:
         payload, port = self._wire.encode(sequence, probe.ttl, probe.size)
         self._data_bytes = max(self._data_bytes, len(payload))
         address = (self._request.destination, port)
-        control = self._ttl_messages.get(probe.ttl) or self._ttl_message(probe.ttl)
+        control = _ttl_message(self._request.family, probe.ttl)
         for number in range(_SEND_TRIES):
             sent = Sent(probe, port, time.time_ns(), time.monotonic_ns())
             try:
@@ -116,24 +130,25 @@ class LinuxDatagramSocket:
 
     def close(self) -> None:
         """See `ProbeSocket`."""
-        if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket.fileno())
+        if not self._closed:
+            self._closed = True
+            unwatch(self._loop, self._socket.fileno())
             self._socket.close()
 
-    def _ttl_message(self, ttl: int) -> list[tuple[int, int, bytes]]:
-        options = OPTIONS[self._request.family]
-        message = [(options.level, options.ttl, struct.pack("@i", ttl))]
-        self._ttl_messages[ttl] = message
-        return message
+    def _ready(self, events: int) -> None:
+        """Drain the queues that have something, bounded so that a flood starves no other target.
 
-    def _readable(self) -> None:
-        """Drain both queues, bounded so that a flood cannot starve the other targets."""
-        left = self._drain(socket.MSG_ERRQUEUE, _ITEMS_PER_WAKE_UP)
-        self._drain(0, left)
+        A pending error without a queued one is read off the ordinary queue.
+        """
+        left = _ITEMS_PER_WAKE_UP
+        if events & ERROR:
+            left = self._drain(socket.MSG_ERRQUEUE, left)
+        if events != ERROR or left == _ITEMS_PER_WAKE_UP - 1:
+            self._drain(0, left)
 
     def _drain(self, flags: int, budget: int) -> int:
         receive = self._socket.recvmsg
-        while budget and self._socket.fileno() >= 0:
+        while budget and not self._closed:
             budget -= 1
             try:
                 data, messages, _, address = receive(self._data_bytes, _CONTROL_BYTES, flags)
@@ -141,6 +156,9 @@ class LinuxDatagramSocket:
                 break
             except OSError:
                 # The pending error of a queued ICMP error: reading it is consuming it.
+                continue
+            if not data and (stamp := send_stamp(messages)):
+                self._pending.stamped(*stamp)
                 continue
             ancillary = parse_ancillary(messages)
             if ancillary.error is None:
@@ -152,11 +170,9 @@ class LinuxDatagramSocket:
     def _queued(
         self, quote: bytes, ancillary: Ancillary, error: QueuedError, address: tuple[str, int]
     ) -> None:
-        if error.origin == Origin.TIMESTAMP:
-            if ancillary.stamp is not None:
-                self._pending.stamped(error.data, ancillary.stamp)
+        if not quote and error.origin == Origin.TIMESTAMP:
             return
-        if error.origin == Origin.LOCAL and error.errno == errno.EMSGSIZE and not quote:
+        if not quote and error.origin == Origin.LOCAL and error.errno == errno.EMSGSIZE:
             # Not about a probe on its way: the send that it belongs to has failed already.
             self._link_mtu = error.info
             return
@@ -170,10 +186,18 @@ class LinuxDatagramSocket:
         failure = local_failure(error, self._request)
         if failure is not None:
             self._listener.failed(sent.probe, failure)
-        else:
-            kind = kind_of(self._request.family, error.icmp_type)
-            translated = translated or address[1] != sent.port
-            self._respond(sent, error.offender or "", kind, ancillary, quote, translated)
+            return
+        self._listener.responded(
+            error_response(
+                self._request,
+                sent,
+                error,
+                ancillary,
+                quote,
+                quote_header_bytes=self._quote_header_bytes,
+                translated=translated or address[1] != sent.port,
+            )
+        )
 
     def _answer(self, data: bytes, ancillary: Ancillary, address: tuple[str, int]) -> None:
         sent = None
@@ -182,25 +206,5 @@ class LinuxDatagramSocket:
         if sent is None:
             self._listener.unmatched()
         else:
-            self._respond(sent, self._request.destination, self._wire.answer_kind, ancillary)
-
-    def _respond(
-        self,
-        sent: Sent,
-        address: str,
-        kind: Kind,
-        ancillary: Ancillary,
-        quote: bytes = b"",
-        translated: bool = False,
-    ) -> None:
-        self._listener.responded(
-            response_of(
-                self._request,
-                sent,
-                (address, kind),
-                ancillary,
-                quote=quote,
-                quote_header_bytes=self._quote_header_bytes,
-                translated=translated,
-            )
-        )
+            kind = self._wire.answer_kind
+            self._listener.responded(destination_response(self._request, sent, kind, ancillary))

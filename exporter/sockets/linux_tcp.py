@@ -33,8 +33,8 @@ from exporter.errors import ErrorReason, SendBlocked, SocketUnavailable
 from exporter.model import Kind, Probe, Protocol, Response
 from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
 from exporter.sockets.errqueue import Ancillary, QueuedError, parse_ancillary
-from exporter.sockets.icmp import NUMBERS, kind_of
-from exporter.sockets.linux_answer import local_failure, response_of, same_host
+from exporter.sockets.icmp import NUMBERS
+from exporter.sockets.linux_answer import error_response, local_failure, same_host
 from exporter.sockets.linux_connect import (
     DEFAULT_PORT,
     Connector,
@@ -170,14 +170,13 @@ class LinuxTcpSocket:
         elif repeated:
             self._listener.unmatched()
         else:
-            answer = (error.offender or "", kind_of(self._request.family, error.icmp_type))
             self._listener.responded(
-                response_of(
+                error_response(
                     self._request,
                     flight.sent,
-                    answer,
+                    error,
                     ancillary,
-                    quote=quote,
+                    quote,
                     quote_header_bytes=self._header_bytes,
                 )
             )

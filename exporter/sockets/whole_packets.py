@@ -18,7 +18,7 @@ from exporter.model import ExtensionObject, Family, Kind, Probe, Protocol, Respo
 from exporter.sockets.base import Listener, SocketRequest
 from exporter.sockets.echo_ids import EchoIds
 from exporter.sockets.echo_request import Ipv4Header, identified
-from exporter.sockets.icmp import NUMBERS, code_of, kind_of, mtu_of, reaches
+from exporter.sockets.icmp import NUMBERS, Meaning, meaning_of
 from exporter.sockets.icmp_channel import channel_for
 from exporter.sockets.icmp_quirks import Control, Quirks, TtlBy
 from exporter.sockets.ip_packet import EchoReply, QuotedEcho
@@ -29,6 +29,7 @@ from exporter.sockets.pending import Pending, Sent
 from exporter.sockets.roundtrip import round_trip
 from exporter.sockets.wire import COOKIE_BYTES, EchoWire
 
+_ECHO_REPLY = Meaning(Kind.ECHO_REPLY, None, arrived=True, tells_mtu=False)
 ECHO_IDS = EchoIds()
 """Those of this process."""
 
@@ -121,7 +122,7 @@ class WholePacketSocket:
         if sent is None:
             self._listener.unmatched()
         else:
-            self._respond(sent, address, Kind.ECHO_REPLY, control)
+            self._respond(sent, address, control)
 
     def _quoted(self, error: QuotedEcho, control: Control, offender: str) -> None:
         sent = None
@@ -133,8 +134,7 @@ class WholePacketSocket:
         elif self._is_local_failure(error, offender):
             self._listener.failed(sent.probe, no_neighbour(self._request.destination))
         else:
-            kind = kind_of(self._request.family, error.icmp_type)
-            self._respond(sent, offender, kind, control, error)
+            self._respond(sent, offender, control, error)
 
     def _is_local_failure(self, error: QuotedEcho, offender: str) -> bool:
         """Whether our own kernel sent the error, since nobody answers on the link for the route."""
@@ -149,30 +149,29 @@ class WholePacketSocket:
         self,
         sent: Sent,
         address: str,
-        kind: Kind,
         control: Control,
         error: QuotedEcho | None = None,
     ) -> None:
-        now, family = time.time_ns(), self._request.family
-        code = mtu = None
+        now = time.time_ns()
+        meaning, mtu = _ECHO_REPLY, None
         translated = False
         extensions: tuple[ExtensionObject, ...] = ()
         if error is not None:
-            code = code_of(family, error.icmp_type, error.code)
-            mtu = mtu_of(family, error.icmp_type, error.code, error.mtu)
+            meaning = meaning_of(self._request.family, error.icmp_type, error.code)
+            mtu = error.mtu or None if meaning.tells_mtu else None
             extensions = error.extensions
             translated = error.destination != self._destination
         self._listener.responded(
             Response(
                 sent.probe,
                 address,
-                kind,
+                meaning.kind,
                 round_trip(sent, control.stamp, now, time.monotonic_ns()),
                 (control.stamp or now) / 1e9,
-                code,
+                meaning.code,
                 control.ttl,
                 extensions,
-                address == self._host and reaches(family, kind, code),
+                meaning.arrived and address == self._host,
                 mtu,
                 translated,
             )

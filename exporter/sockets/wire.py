@@ -19,7 +19,8 @@ COOKIE_BYTES = 8
 _HEADER_BYTES = 8
 _DEFAULT_PACKET_BYTES = {Family.IPV4: 84, Family.IPV6: 104}
 WORDS = f"ftr-exporter/{__version__} traceroute probe ".encode()
-_ECHO = struct.Struct("!BBHHH")
+_ECHO = struct.Struct("!BBHHHH")
+_PAIR = struct.Struct("!HH")
 _NUMBER = struct.Struct("!H")
 
 
@@ -105,12 +106,12 @@ class EchoWire:
         self._numbers = NUMBERS[family]
         self._bodies = _Bodies(family, packet_size, cookie)
         self._body = self._bodies.usual
+        self._proof = self._body[:COOKIE_BYTES]
 
     def encode(self, sequence: int, ttl: int, size: int | None = None) -> tuple[bytes, int]:
         """See `Wire`; the port is 0."""
-        header = _ECHO.pack(self._numbers.echo_request, 0, 0, 0, sequence)
-        body = self._body if size is None else self._bodies.of_size(size)
-        return header + _NUMBER.pack(~sequence & 0xFFFF) + body, 0
+        header = _ECHO.pack(self._numbers.echo_request, 0, 0, 0, sequence, ~sequence & 0xFFFF)
+        return header + (self._body if size is None else self._bodies.of_size(size)), 0
 
     def quoted(self, payload: bytes, port: int) -> int | None:
         """See `Wire`: the quoted ICMP header always holds the sequence number."""
@@ -125,6 +126,11 @@ class EchoWire:
     def _sequence(self, payload: bytes, icmp_type: int) -> int | None:
         if len(payload) < ECHO_HEADER_BYTES or payload[0] != icmp_type:
             return None
+        if len(payload) >= self.proof_bytes:
+            sequence, complement = _PAIR.unpack_from(payload, 6)
+            proof = payload[ECHO_HEADER_BYTES + _NUMBER.size : self.proof_bytes]
+            is_ours = complement == sequence ^ 0xFFFF and proof == self._proof
+            return int(sequence) if is_ours else None
         (sequence,) = _NUMBER.unpack_from(payload, 6)
         rest = payload[ECHO_HEADER_BYTES : ECHO_HEADER_BYTES + _NUMBER.size + COOKIE_BYTES]
         ours = (_NUMBER.pack(~sequence & 0xFFFF) + self._body)[: len(rest)]

@@ -11,7 +11,6 @@ import os
 import socket
 import struct
 from ipaddress import ip_address
-from types import TracebackType
 
 from exporter.errors import FtrError
 
@@ -67,12 +66,7 @@ class Netlink:
     def __enter__(self) -> Netlink:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     def up(self, name: str, *, arp: bool = True) -> None:

@@ -9,7 +9,6 @@ import select
 import socket
 import struct
 import time
-from types import TracebackType
 from typing import NamedTuple
 
 IP_RECVERR_RFC4884, IPV6_RECVERR_RFC4884 = 26, 31
@@ -65,12 +64,7 @@ class Prober:
     def __enter__(self) -> Prober:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.socket.close()
 
     def send(self, ttl: int, payload: bytes = b"", *, sequence: int = 1) -> None:

@@ -14,7 +14,6 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any
 
 from tests.lab.lab import Lab, find_world
@@ -136,11 +135,6 @@ class RemoteLabs:
     def __enter__(self) -> RemoteLabs:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stream.close()
         self._socket.close()

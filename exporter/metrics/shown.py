@@ -1,0 +1,201 @@
+"""Pure: what is shown of a target, taken from its `View` once a cycle: numbers, and few strings.
+
+Nothing of it changes afterwards, so that a scrape that takes a while still shows one moment.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from exporter.extensions import mpls_stack
+from exporter.metrics.text import Buckets, escape
+from exporter.model import NOTHING_KNOWN, Hop, HostInfo, Response, Trace
+from exporter.path import Link, as_path, links, path_id
+from exporter.returnpath import return_hops
+from exporter.tally import Histogram, HopTally
+from exporter.view import PathFacts, View
+
+_MPLS_LABELS_SHOWN = 16
+
+
+class HopShown(NamedTuple):
+    """One TTL of the latest cycle; `loss` is that cycle's, None where nothing was sent.
+
+    `responders` says how many answered, `forward` is None where the forward loss is not known.
+    """
+
+    ttl: int
+    sent: int
+    lost: int
+    loss: float | None
+    forward: float | None
+    responders: int
+
+
+class Responder(NamedTuple):
+    """One address that answered at one TTL in the latest cycle. RTTs in seconds.
+
+    `who` is the middle of its labels, from the value of `hop` on; `back` is the length of the way
+    back, None where it cannot be known.
+    """
+
+    ttl: int
+    address: str
+    asn: int | None
+    who: str
+    loss: float | None
+    mean: float
+    least: float
+    most: float
+    deviation: float
+    replies: int
+    seconds: float
+    buckets: Buckets | None
+    back: int | None
+    known: HostInfo
+    mpls: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that is shown of a target over one family. `labels` are those of the path, no braces.
+
+    `latest` is the trace of the latest cycle, None before there was one; `identity` holds the
+    labels of its path, None where nothing answered. `errors` are counts by reason.
+    """
+
+    labels: str
+    host: str
+    latest: Trace | None
+    identity: str | None
+    facts: PathFacts
+    sent: int
+    lost: int
+    traces: int
+    skipped: int
+    jitter: float | None
+    errors: tuple[tuple[str, int], ...]
+    rtt: Buckets
+    duration: Buckets
+    hops: tuple[HopShown, ...]
+    responders: tuple[Responder, ...]
+    links: tuple[Link, ...]
+
+
+def shown(view: View, labels: str, former: Shown | None = None) -> Shown:
+    """Take from `view` what is to be shown; strings that stay are those of `former`."""
+    trace, tally = view.trace, view.tally
+    return Shown(
+        labels,
+        view.target.host,
+        trace,
+        _identity(view),
+        view.facts,
+        tally.sent,
+        tally.lost,
+        tally.traces,
+        tally.skipped,
+        tally.jitter.seconds,
+        tuple(tally.errors.items()),
+        _buckets(tally.rtt),
+        _buckets(tally.duration),
+        () if trace is None else tuple(_hops(view, trace.hops)),
+        () if trace is None else tuple(_responders(view, trace.hops, former)),
+        () if trace is None else links(trace),
+    )
+
+
+def _identity(view: View) -> str | None:
+    if view.trace is None or not view.trace.path_hops:
+        return None
+    numbers = " ".join(map(str, as_path(view.path, view.infos)))
+    return f'path_id="{path_id(view.path)}",as_path="{numbers}"'
+
+
+def _buckets(histogram: Histogram) -> Buckets:
+    return Buckets(histogram.bounds, tuple(histogram.counts), histogram.sum)
+
+
+def _hops(view: View, hops: Iterable[Hop]) -> Iterator[HopShown]:
+    tallies, forward = view.tally.hops, view.tally.window.loss.forward
+    for hop in hops:
+        tally = tallies[hop.ttl]
+        loss, heard = _loss(hop), len(hop.addresses)
+        yield HopShown(hop.ttl, tally.sent, tally.lost, loss, forward.get(hop.ttl), heard)
+
+
+def _loss(hop: Hop) -> float | None:
+    return max(0, hop.lost) / hop.sent if hop.sent else None
+
+
+def _responders(view: View, hops: Iterable[Hop], former: Shown | None) -> Iterator[Responder]:
+    before = iter(() if former is None else former.responders)
+    for hop in hops:
+        tally = view.tally.hops[hop.ttl]
+        for address, responses in _by_address(hop.responses):
+            info = view.infos.get(address, NOTHING_KNOWN)
+            yield _responder(hop, address, responses, tally, info, next(before, None))
+
+
+def _by_address(responses: Sequence[Response]) -> Iterable[tuple[str, Sequence[Response]]]:
+    if len(responses) == 1:
+        return ((responses[0].address, responses),)
+    found: dict[str, list[Response]] = {}
+    for response in responses:
+        found.setdefault(response.address, []).append(response)
+    return found.items()
+
+
+def _responder(
+    hop: Hop,
+    address: str,
+    responses: Sequence[Response],
+    tally: HopTally,
+    info: HostInfo,
+    former: Responder | None,
+) -> Responder:
+    count = tally.addresses[address]
+    return Responder(
+        hop.ttl,
+        address,
+        info.asn,
+        _who(hop.ttl, address, info.asn, former),
+        _loss(hop),
+        *_round_trips(responses),
+        count.replies,
+        count.seconds,
+        None if count.histogram is None else _buckets(count.histogram),
+        return_hops(responses[-1].reply_ttl),
+        info,
+        _mpls(responses),
+    )
+
+
+def _who(ttl: int, address: str, asn: int | None, former: Responder | None) -> str:
+    if former is not None and former[:3] == (ttl, address, asn):
+        return former.who
+    return f'{ttl}",address="{escape(address)}",asn="{"" if asn is None else asn}"'
+
+
+def _round_trips(responses: Sequence[Response]) -> tuple[float, float, float, float]:
+    """Mean, least, most and standard deviation."""
+    if len(responses) == 1:
+        rtt = responses[0].rtt
+        return rtt, rtt, rtt, 0
+    rtts = [response.rtt for response in responses]
+    mean = sum(rtts) / len(rtts)
+    variance = sum((rtt - mean) * (rtt - mean) for rtt in rtts) / len(rtts)
+    return mean, min(rtts), max(rtts), math.sqrt(variance)
+
+
+def _mpls(responses: Sequence[Response]) -> str:
+    """`24017/16`; a forged answer may stack hundreds of labels, which no label should show."""
+    for response in reversed(responses):
+        if response.extensions:
+            stack = mpls_stack(response.extensions)
+            if stack:
+                return "/".join(str(entry.label) for entry in stack[:_MPLS_LABELS_SHOWN])
+    return ""

@@ -1,0 +1,166 @@
+"""Readers that are told at once which queue has something, on our own loop and on any other."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from exporter.sockets import readiness
+from exporter.sockets.readiness import DATA, ERROR, DirectLoop, unwatch, watch
+
+_IP_RECVERR = 11
+_PATIENCE = 5.0
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@pytest.fixture(params=["ours", "asyncio's"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a coroutine on a loop of this kind."""
+    return readiness.run if request.param == "ours" else asyncio.run
+
+
+class Ear:
+    """Notes what it is told, and reads the ordinary queue."""
+
+    def __init__(self, reading: socket.socket) -> None:
+        self.told: list[int] = []
+        self.news = asyncio.Event()
+        self.reading = reading
+
+    def __call__(self, events: int) -> None:
+        self.told.append(events)
+        self.news.set()
+        if events & DATA:
+            self.reading.recv(64)
+
+    async def hears(self) -> int:
+        """What it is told next."""
+        await asyncio.wait_for(self.news.wait(), _PATIENCE)
+        self.news.clear()
+        return self.told[-1]
+
+
+def a_pair() -> tuple[socket.socket, socket.socket]:
+    """A receiver that does not block, and a sender connected to it."""
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    receiver.bind(("127.0.0.1", 0))
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.connect(receiver.getsockname())
+    return receiver, sender
+
+
+def test_data_is_told_until_unwatched(run: Run) -> None:
+    """Two datagrams came, and a third after nobody watched any more."""
+
+    async def scenario() -> None:
+        receiver, sender = a_pair()
+        with receiver, sender:
+            ear = Ear(receiver)
+            watch(receiver.fileno(), ear)
+            for _ in range(2):
+                sender.send(b"x")
+                assert await ear.hears() & DATA
+            unwatch(asyncio.get_running_loop(), receiver.fileno())
+            sender.send(b"x")
+            await asyncio.sleep(0.05)
+            assert len(ear.told) == 2
+
+    run(scenario())
+
+
+def test_our_loop_tells_the_queues_apart() -> None:
+    """A port was closed: the error queue had something, the ordinary one nothing."""
+
+    async def scenario() -> None:
+        receiver, sender = a_pair()
+        with sender:
+            sender.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+            sender.setblocking(False)
+            ear = Ear(sender)
+            watch(sender.fileno(), ear)
+            receiver.close()
+            sender.send(b"x")
+            assert await ear.hears() == ERROR
+            unwatch(asyncio.get_running_loop(), sender.fileno())
+
+    readiness.run(scenario())
+
+
+def test_a_reader_that_fails_does_not_end_the_loop(run: Run) -> None:
+    """It raised; the loop told its exception handler, and went on with everything else."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        failures: list[BaseException] = []
+        noted = asyncio.Event()
+
+        def note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            failures.append(context["exception"])
+            noted.set()
+
+        loop.set_exception_handler(note)
+        receiver, sender = a_pair()
+        with receiver, sender:
+
+            def fail(_: int) -> None:
+                unwatch(loop, receiver.fileno())
+                raise ValueError("a bug")
+
+            watch(receiver.fileno(), fail)
+            sender.send(b"x")
+            await asyncio.wait_for(noted.wait(), _PATIENCE)
+        assert [str(each) for each in failures] == ["a bug"]
+
+    run(scenario())
+
+
+def test_our_loop_serves_streams_signals_and_timers() -> None:
+    """What asyncio itself needs of a selector: connections both ways, and their end."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.read()) * 50_000)
+        await writer.drain()
+        writer.close()
+
+    async def scenario() -> None:
+        assert isinstance(asyncio.get_running_loop(), DirectLoop)
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"twelve bytes")
+        writer.write_eof()
+        answer = await asyncio.wait_for(reader.read(), _PATIENCE)
+        assert answer == b"twelve bytes" * 50_000
+        writer.close()
+        server.close()
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        await asyncio.sleep(0.02)
+        assert loop.time() - before >= 0.02
+        assert await asyncio.to_thread(os.getpid) == os.getpid()
+
+    readiness.run(scenario())
+
+
+def test_a_closed_descriptor_is_unwatched_without_an_error() -> None:
+    """Its owner closed it first; the number may be taken again, by another socket."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        receiver, sender = a_pair()
+        watch(receiver.fileno(), lambda _: None)
+        number = receiver.fileno()
+        unwatch(loop, number)
+        receiver.close()
+        unwatch(loop, number)
+        with pytest.raises(OSError, match=os.strerror(errno.EBADF)):
+            watch(number, lambda _: None)
+        sender.close()
+
+    readiness.run(scenario())
