@@ -14,9 +14,9 @@ import pytest
 from exporter.errors import ProbeError
 from exporter.model import Family, Probe, Protocol, Response
 from exporter.pacer import Pacer
+from exporter.sockets import readiness
 from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
 from exporter.sockets.factory import open_candidate, open_probe_socket
-from exporter.sockets.readiness import run
 from exporter.sockets.table import CANDIDATES, Candidate
 from exporter.strategy import Plan, TraceState
 from exporter.tracer import ResponseCounts, Tracer
@@ -146,7 +146,7 @@ class Recorder:
 
 def run(test: Coroutine[Any, Any, Result]) -> Result:
     """Run an asynchronous test; every task and descriptor of it ends with it."""
-    return run(test)
+    return readiness.run(test)
 
 
 async def trace(
