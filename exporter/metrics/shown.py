@@ -6,16 +6,17 @@ Nothing of it changes afterwards, so that a scrape that takes a while still show
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from exporter.extensions import mpls_stack
+from exporter.histogram import Histogram
+from exporter.hoptally import AddressTally
 from exporter.metrics.text import Buckets, escape
 from exporter.model import NOTHING_KNOWN, Hop, HostInfo, Response, Trace
 from exporter.path import Link, as_path, links, path_id
 from exporter.returnpath import return_hops
-from exporter.tally import Histogram, HopTally
 from exporter.view import PathFacts, View
 
 _MPLS_LABELS_SHOWN = 16
@@ -122,9 +123,8 @@ def _buckets(histogram: Histogram) -> Buckets:
 def _hops(view: View, hops: Iterable[Hop]) -> Iterator[HopShown]:
     tallies, forward = view.tally.hops, view.tally.window.loss.forward
     for hop in hops:
-        tally = tallies[hop.ttl]
         loss, heard = _loss(hop), len(hop.addresses)
-        yield HopShown(hop.ttl, tally.sent, tally.lost, loss, forward.get(hop.ttl), heard)
+        yield HopShown(hop.ttl, *tallies.probes(hop.ttl), loss, forward.get(hop.ttl), heard)
 
 
 def _loss(hop: Hop) -> float | None:
@@ -134,7 +134,7 @@ def _loss(hop: Hop) -> float | None:
 def _responders(view: View, hops: Iterable[Hop], former: Shown | None) -> Iterator[Responder]:
     before = iter(() if former is None else former.responders)
     for hop in hops:
-        tally = view.tally.hops[hop.ttl]
+        tally = view.tally.hops.addresses(hop.ttl)
         for address, responses in _by_address(hop.responses):
             info = view.infos.get(address, NOTHING_KNOWN)
             yield _responder(hop, address, responses, tally, info, next(before, None))
@@ -153,11 +153,11 @@ def _responder(
     hop: Hop,
     address: str,
     responses: Sequence[Response],
-    tally: HopTally,
+    tally: Mapping[str, AddressTally],
     info: HostInfo,
     former: Responder | None,
 ) -> Responder:
-    count = tally.addresses[address]
+    count = tally[address]
     return Responder(
         hop.ttl,
         address,
