@@ -70,16 +70,18 @@ class HopTallies:
             only.extend([None] * missing)
             counts.extend([0.0] * (missing * _FIELDS))
         for hop in hops:
-            ttl, place = hop.ttl, hop.ttl * _FIELDS
+            ttl, responses = hop.ttl, hop.responses
+            place, lost = ttl * _FIELDS, hop.sent - len(responses)
             counts[place + _SENT] += hop.sent
-            counts[place + _LOST] += max(0, hop.sent - len(hop.responses))
-            for response in hop.responses:
+            if lost > 0:
+                counts[place + _LOST] += lost
+            for response in responses:
                 if response.address == only[ttl]:
                     counts[place + _REPLIES] += 1
                     counts[place + _SECONDS] += never_back(response.rtt)
                 else:
                     self._add_another(ttl, response)
-            if len(self._several.get(ttl, ())) > ADDRESSES_PER_HOP:
+            if self._several and len(self._several.get(ttl, ())) > ADDRESSES_PER_HOP:
                 _forget_longest_unheard(self._several[ttl], len(hop.addresses))
 
     def use(self, bounds: tuple[float, ...] | None) -> None:

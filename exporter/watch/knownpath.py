@@ -10,6 +10,7 @@ from exporter.watch.sighting import Sighting
 from exporter.watch.verdict import Balancing, Difference, Knowledge, PathChange, Suspicion
 
 _LAST_TTL = 255
+_NONE: frozenset[int] = frozenset()
 
 
 class KnownPath:
@@ -35,7 +36,7 @@ class KnownPath:
         self._cycle = 0
         self._first = 1
         self._flow = ""
-        self._foreign: frozenset[int] = frozenset()
+        self._foreign = _NONE
         self._hops: dict[int, HopWatch] = {}
         self._end = HopWatch()
         self._is_doubtful = False
@@ -108,7 +109,7 @@ class KnownPath:
         form, memory = mapping(state), cls(confirm)
         memory._cycle, memory._first = whole(form["cycle"]), whole(form["first"])
         memory._flow = text(form["flow"])
-        memory._foreign = frozenset(whole(ttl) for ttl in items(form["foreign"]))
+        memory._foreign = frozenset(whole(ttl) for ttl in items(form["foreign"])) or _NONE
         for ttl, watch in items(form["hops"])[: _LAST_TTL + 1]:
             memory._hops[min(whole(ttl), _LAST_TTL)] = HopWatch.restored(watch)
         memory._end = HopWatch.restored(form["end"])
@@ -121,7 +122,7 @@ class KnownPath:
     def _follow(self, flow: str, seen: Sighting) -> bool:
         """Where another flow joins the known path again, its way there is a branch."""
         if flow != self._flow:
-            self._foreign = frozenset(self._hops)
+            self._foreign = frozenset(self._hops) or _NONE
             self._flow = flow
         if not self._foreign:
             return False
@@ -130,7 +131,7 @@ class KnownPath:
             watch = self._hops.get(ttl)
             if watch is not None and ttl < last_hit:
                 watch.join(seen.answers[ttl], self._cycle)
-        self._foreign = self._foreign.difference(seen.answers)
+        self._foreign = self._foreign.difference(seen.answers) or _NONE
         return True
 
     def _is_hit(self, ttl: int, seen: Sighting) -> bool:
