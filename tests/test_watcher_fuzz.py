@@ -64,6 +64,17 @@ def run(watcher: PathWatcher, history: list[tuple[Trace, list[Trace]]]) -> list[
     ]
 
 
+def lasting(verdict: Verdict) -> Verdict:
+    """What of a verdict outlives a restart: not how many flows took ways of their own of late.
+
+    When that changes, TTLs of which nothing is known yet are listed earlier.
+    """
+    addresses = {ttl: each for ttl, each in verdict.known.addresses.items() if each}
+    return replace(
+        verdict, known=replace(verdict.known, branches=1, addresses=addresses), news=False
+    )
+
+
 def shows(trace: Trace, ttl: int, addresses: tuple[str, ...]) -> bool:
     """Whether one of these addresses answered at a TTL."""
     return any(hop.ttl == ttl and set(hop.addresses) & set(addresses) for hop in trace.hops)
@@ -123,8 +134,7 @@ def test_order_of_answers_and_restarts_change_nothing(
         verdict = watcher.observe(
             replace(trace, hops=tuple(hops)), ORIGINS, float(number), others=others
         )
-        known = replace(verdict.known, branches=straight[number].known.branches)
-        assert replace(verdict, known=known, news=False) == replace(straight[number], news=False)
+        assert lasting(verdict) == lasting(straight[number])
 
 
 @settings(deadline=None, max_examples=80)
