@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import structlog
@@ -17,13 +18,17 @@ from exporter.watch.verdict import Verdict, change_json
 log = structlog.get_logger("daemon")
 
 
+_State = tuple[str, str | None]
+"""How the latest trace of a target ended, and the address."""
+
+
 class Announcer:
     """Tells each thing once. Events that nobody wants are not even made."""
 
     def __init__(self, events: Hub) -> None:
         self._events = events
-        self._states: dict[Key, tuple[str, str | None]] = {}
-        self._traces: dict[Key, Trace] = {}
+        self._told: dict[Key, tuple[Trace, _State]] = {}
+        self._tells_all: bool = log.bind().is_enabled_for(logging.DEBUG)
 
     def wants_hops(self, target: Target) -> bool:
         """Whether anybody listens to the answers on the way to this target."""
@@ -36,14 +41,14 @@ class Announcer:
 
     def published(self, view: View) -> None:
         """A trace has ended, or more became known of the latest."""
-        trace, name = view.trace, view.target.name
-        if trace is None or self._traces.get(view.key) is trace:
+        key, trace, name = view.key, view.trace, view.target.name
+        former, state = self._told.get(key, (None, None))
+        if trace is None or former is trace:
             return
-        self._traces[view.key] = trace
+        self._told[key] = trace, self._log(view, trace, state)
         if self._events.wants(EventKind.TRACE, name):
             form = trace_event_json(trace, view.infos, target=name, path=view.path)
             self._events.emit(EventKind.TRACE, name, form)
-        self._log(view, trace)
 
     def shown(self, view: View) -> None:
         """What the API and the page show of a target is new."""
@@ -71,23 +76,23 @@ class Announcer:
     def forget(self, name: str) -> None:
         """A target is no more."""
         for family in Family:
-            self._states.pop((name, family), None)
-            self._traces.pop((name, family), None)
+            self._told.pop((name, family), None)
 
-    def _log(self, view: View, trace: Trace) -> None:
-        log.debug(
-            "trace.done",
-            target=view.target.name,
-            family=view.family.value,
-            address=trace.address,
-            stop_reason=trace.stop_reason.value,
-            hops=trace.path_hops,
-            seconds=round(trace.duration, 3),
-        )
+    def _log(self, view: View, trace: Trace, former: _State | None) -> _State:
+        """Log a trace; where the state is as before, only in detail. Gives the state."""
+        if self._tells_all:
+            log.debug(
+                "trace.done",
+                target=view.target.name,
+                family=view.family.value,
+                address=trace.address,
+                stop_reason=trace.stop_reason.value,
+                hops=trace.path_hops,
+                seconds=round(trace.duration, 3),
+            )
         state = (trace.errors[0][0] if trace.errors else trace.stop_reason.value, trace.address)
-        if self._states.get(view.key) == state:
-            return
-        self._states[view.key] = state
+        if state == former:
+            return former
         details = {"error": trace.message} if trace.message else {}
         log.info(
             "target.state",
@@ -98,3 +103,4 @@ class Announcer:
             state=state[0],
             **details,
         )
+        return state

@@ -9,6 +9,7 @@ most, never the file (https://www.sqlite.org/wal.html).
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -62,7 +63,10 @@ class Entry(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """How much is kept. Rows of each table for each target and family, and in all; bytes."""
+    """How much is kept. Rows of each table for each target and family, and in all; bytes.
+
+    Where it is `packed`, bodies are compressed, and counted so.
+    """
 
     state: int = 8
     change: int = 100
@@ -70,9 +74,10 @@ class Bounds(NamedTuple):
     rows: int = 200_000
     incident_bytes: int = 64 << 20
     body_bytes: int = 1 << 20
+    packed: bool = False
 
 
-IN_MEMORY = Bounds(state=2, change=50, incident=10, rows=20_000, incident_bytes=16 << 20)
+IN_MEMORY = Bounds(2, change=50, incident=10, rows=20_000, incident_bytes=8 << 20, packed=True)
 """How much is kept where no file holds it."""
 
 _INSERT = {
@@ -203,12 +208,13 @@ def write(connection: sqlite3.Connection, entries: Sequence[Entry], bounds: Boun
     with transaction(connection):
         for table, key, at, body in entries:
             target, family, address = key.target, key.family.value, key.address
-            values = (target, family, address, at, len(body), body)
+            kept = zlib.compress(body.encode(), 1) if bounds.packed else body
+            values = (target, family, address, at, len(kept), kept)
             connection.execute(_INSERT[table], values)
             touched[table, target, family] = None
         for table, target, family in touched:
-            kept = getattr(bounds, table)
-            connection.execute(_TRIM[table], (target, family, target, family, kept))
+            rows = getattr(bounds, table)
+            connection.execute(_TRIM[table], (target, family, target, family, rows))
 
 
 def trim(connection: sqlite3.Connection, bounds: Bounds) -> None:
@@ -236,7 +242,7 @@ def read_state(connection: sqlite3.Connection, key: PathKey) -> str | None:
     """The latest state saved under a key. Raises `sqlite3.Error`."""
     query = "SELECT body FROM state WHERE target = ? AND family = ? AND address = ?"
     row = connection.execute(query, (key.target, key.family.value, key.address)).fetchone()
-    return None if row is None else str(row[0])
+    return None if row is None else _unpacked(row[0])
 
 
 def read_rows(
@@ -247,4 +253,15 @@ def read_rows(
         f"SELECT address, at, body FROM {table}"
         " WHERE target = ? AND family = ? ORDER BY id DESC LIMIT ?"
     )
-    return connection.execute(query, (target, family.value, limit)).fetchall()
+    found = connection.execute(query, (target, family.value, limit)).fetchall()
+    return [(address, at, _unpacked(body)) for address, at, body in found]
+
+
+def _unpacked(body: object) -> str:
+    """The text of a body; an empty form for bytes that are none of ours."""
+    if not isinstance(body, bytes):
+        return str(body)
+    try:
+        return zlib.decompress(body).decode()
+    except (zlib.error, UnicodeError):
+        return "{}"

@@ -32,6 +32,8 @@ Result = TypeVar("Result")
 _BROKEN = (sqlite3.Error, OSError, CorruptFile, ForeignFile)
 _JOURNAL = 10_000
 _TRIM_BATCHES = 256
+_TRIM_SHARE = 4
+"""All is trimmed at least each time a fourth of the bytes permitted for incidents came in."""
 _ATTEMPTS = 2
 
 
@@ -59,6 +61,7 @@ class Storage:
         self._states: dict[PathKey, Entry] = {}
         self._events: deque[Entry] = deque(maxlen=_JOURNAL)
         self._batches = 0
+        self._came = 0
         self._tried_at = clock()
         self.errors = 0
         self.degraded: str | None = None
@@ -80,10 +83,15 @@ class Storage:
                 if self.degraded is not None:
                     self._remember(entries)
         self._batches += 1
-        if self._batches % _TRIM_BATCHES == 0:
+        self._came += sum(len(entry.body) for entry in entries if entry.table == "incident")
+        if (
+            self._batches >= _TRIM_BATCHES
+            or self._came * _TRIM_SHARE >= self._bounds.incident_bytes
+        ):
             self._trim()
 
     def _trim(self) -> None:
+        self._batches = self._came = 0
         try:
             trim(self._connection, self._bounds)
         except sqlite3.Error as error:

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from exporter.binomial import bound_of, differ, surprise
@@ -104,9 +105,7 @@ def assess(
     """
     path = _path(hops, destination)
     if not any(hop.lost for hop in path):
-        return PathLoss(
-            {hop.ttl: 0.0 for hop in path}, {hop.ttl: HopCondition.CLEAR for hop in path}
-        )
+        return _clear(tuple([hop.ttl for hop in path]))
     bound = bound_of(confidence)
     shares, costs = _explain(path, bound)
     start = _start(path, shares, costs, bound)
@@ -121,6 +120,12 @@ def assess(
             for hop, level, limits in zip(path, levels, limited, strict=True)
         },
     )
+
+
+@lru_cache(maxsize=256)
+def _clear(ttls: tuple[int, ...]) -> PathLoss:
+    """Where nothing is lost; one record serves all paths of the same TTLs."""
+    return PathLoss(dict.fromkeys(ttls, 0.0), dict.fromkeys(ttls, HopCondition.CLEAR))
 
 
 def _path(hops: Sequence[HopCounts], destination: HopCounts | None) -> list[HopCounts]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import deque
+from functools import lru_cache
 
 from exporter.loss import HopCounts, PathLoss, assess
 from exporter.model import Trace
@@ -22,7 +22,8 @@ class LossWindow:
     """Counts of one target over one address family; a destination of another address starts anew.
 
     `probes` is the number of rounds in a cycle. A cycle takes six bytes for each hop, and hardly
-    any where it is like the one before; where it is like the one it replaces, nothing is computed.
+    any where another was like it of late, of whatever target; where it is like the one it replaces,
+    nothing is computed.
     """
 
     __slots__ = ("_address", "_cycles", "_end", "_heard", "_loss", "_sums", "span")
@@ -32,8 +33,8 @@ class LossWindow:
         self._address: str | None = None
         self._end: int | None = None
         self._heard = 0
-        self._cycles: deque[bytes] = deque()
-        self._sums: dict[int, list[int]] = {}
+        self._cycles: list[bytes] = []
+        self._sums = array("i")
         self._loss: PathLoss | None = None
 
     @property
@@ -53,20 +54,18 @@ class LossWindow:
         known = self._end, self._heard
         if trace.reached:
             self._end = trace.path_hops
-        for hop in trace.hops:
-            if hop.responses:
-                self._heard |= 1 << hop.ttl
-        if self._push(_counts(trace)) or known != (self._end, self._heard):
+        cycle, heard = _counts(trace)
+        self._heard |= heard
+        if self._push(cycle) or known != (self._end, self._heard):
             self._loss = None
 
     def _push(self, cycle: bytes) -> bool:
         """Whether the sums are others now."""
         cycles = self._cycles
-        if cycles and cycles[-1] == cycle:
-            cycle = cycles[-1]
+        cycle = cycles[-1] if cycles and cycles[-1] == cycle else _shared(cycle)
         cycles.append(cycle)
         if len(cycles) > self.span:
-            oldest = cycles.popleft()
+            oldest = cycles.pop(0)
             if oldest == cycle:
                 return False
             self._sum(oldest, -1)
@@ -74,42 +73,58 @@ class LossWindow:
         return True
 
     def _sum(self, cycle: bytes, sign: int) -> None:
-        numbers = iter(array("H", cycle))
-        for ttl, sent, lost in zip(numbers, numbers, numbers, strict=True):
-            sums = self._sums.setdefault(ttl, [0, 0])
-            sums[0] += sign * sent
-            sums[1] += sign * lost
+        numbers = array("H", cycle)
+        sums, missing = self._sums, 2 * (max(numbers[::3]) + 1) - len(self._sums)
+        if missing > 0:
+            sums.extend([0] * missing)
+        for ttl, sent, lost in zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True):
+            sums[2 * ttl] += sign * sent
+            sums[2 * ttl + 1] += sign * lost
 
     def _forget(self) -> None:
         self._end = None
         self._heard = 0
         self._cycles.clear()
-        self._sums.clear()
+        self._sums = array("i")
 
     def _assess(self) -> PathLoss:
+        sums = self._sums
         hops = [
-            HopCounts(ttl, sent, lost, bool(self._heard >> ttl & 1))
-            for ttl, (sent, lost) in sorted(self._sums.items())
-            if ttl != _END_TO_END
+            HopCounts(ttl, sums[2 * ttl], sums[2 * ttl + 1], bool(self._heard >> ttl & 1))
+            for ttl in range(_END_TO_END + 1, len(sums) // 2)
+            if sums[2 * ttl]
         ]
         if self._end is None:
             return assess(hops, None)
-        sent, lost = self._sums[_END_TO_END]
-        return assess(hops, HopCounts(self._end, sent, lost))
+        return assess(hops, HopCounts(self._end, sums[0], sums[1]))
 
 
-def _counts(trace: Trace) -> bytes:
-    """TTL, probes sent and probes lost, two bytes each, end to end first."""
-    counts = [_END_TO_END, *_bounded(trace.destination_sent, trace.destination_lost)]
+@lru_cache(maxsize=4096)
+def _shared(cycle: bytes) -> bytes:
+    """One for all that are equal: most targets lose nothing, most of the time."""
+    return cycle
+
+
+def _counts(trace: Trace) -> tuple[bytes, int]:
+    """TTL, probes sent and probes lost, two bytes each, end to end first; a bit for each TTL heard.
+
+    What does not fit is cut.
+    """
+    heard, counts = 0, [_END_TO_END, trace.destination_sent, trace.destination_lost]
     for hop in trace.hops:
-        counts.append(hop.ttl)
-        counts += _bounded(hop.sent, hop.sent - len(hop.responses))
+        ttl, sent, answered = hop.ttl, hop.sent, len(hop.responses)
+        counts += (ttl, sent, sent - answered)
+        if answered:
+            heard |= 1 << ttl
+    try:
+        return array("H", counts).tobytes(), heard
+    except OverflowError:
+        return _bounded(counts), heard
+
+
+def _bounded(counts: list[int]) -> bytes:
+    """All within two bytes, and no more lost than sent, whatever was counted."""
+    for at in range(1, len(counts), 3):
+        sent = counts[at] = min(max(counts[at], 0), _MOST)
+        counts[at + 1] = min(max(counts[at + 1], 0), sent)
     return array("H", counts).tobytes()
-
-
-def _bounded(sent: int, lost: int) -> tuple[int, int]:
-    """Both within two bytes, and no more lost than sent, whatever was counted."""
-    if 0 <= lost <= sent <= _MOST:
-        return sent, lost
-    sent = min(max(sent, 0), _MOST)
-    return sent, min(max(lost, 0), sent)

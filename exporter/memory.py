@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -63,7 +62,6 @@ class PathMemory:
         self._keeper = keeper
         self._key = PathKey(target, family, "")
         self._watcher = PathWatcher(confirm)
-        self._changes: deque[Mapping[str, object]] = deque(maxlen=_CHANGES_KEPT)
         self._restored = False
         self.facts = PathFacts()
 
@@ -90,12 +88,9 @@ class PathMemory:
 
     async def _restore_changes(self) -> None:
         found = await self._keeper.changes(self._target, self._family, _CHANGES_KEPT)
-        self._changes.extend(found)
         if found:
             latest = datetime.fromisoformat(str(found[0]["at"]))
-            self.facts = replace(
-                self.facts, changed_at=latest.timestamp(), history=tuple(self._changes)
-            )
+            self.facts = replace(self.facts, changed_at=latest.timestamp(), history=tuple(found))
 
     def confirm_by(self, cycles: int) -> None:
         """The target is probed in another way: the path is taken up anew at `begin`, counts go on.
@@ -137,13 +132,13 @@ class PathMemory:
 
     def _take_change(self, verdict: Verdict, change: dict[str, object], now: float) -> None:
         self._keeper.add_change(self._key, now, change)
-        self._changes.appendleft({"at": rfc3339(now), "address": self._key.address, **change})
+        entry = {"at": rfc3339(now), "address": self._key.address, **change}
         self.facts = replace(
             self.facts,
             changes=self.facts.changes + (verdict.change is not None),
             as_changes=self.facts.as_changes + (verdict.as_change is not None),
             changed_at=now,
-            history=tuple(self._changes),
+            history=(entry, *self.facts.history)[:_CHANGES_KEPT],
         )
 
 

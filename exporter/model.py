@@ -131,7 +131,9 @@ class Hop:
     @property
     def addresses(self) -> tuple[str, ...]:
         """Distinct responders, in the order first seen."""
-        return tuple(dict.fromkeys(response.address for response in self.responses))
+        if len(self.responses) == 1:
+            return (self.responses[0].address,)
+        return tuple(dict.fromkeys([response.address for response in self.responses]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,12 +90,16 @@ def links(trace: Trace) -> tuple[Link, ...]:
     """
     found: list[Link] = []
     near: Hop | None = None
+    before: tuple[str, ...] = ()
     for hop in trace.hops:
         if not hop.responses:
             continue
+        here = hop.addresses
         if near is not None:
-            found += [(hop.ttl, a, b) for a, b in _edges(near, hop) if a != b]
-        near = hop
+            one_each = len(before) == len(here) == 1
+            edges = ((before[0], here[0]),) if one_each else _edges(near, hop)
+            found += [(hop.ttl, a, b) for a, b in edges if a != b]
+        near, before = hop, here
     return tuple(found)
 
 

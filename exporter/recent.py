@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import struct
 from array import array
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from exporter.model import Hop, Trace
@@ -71,11 +71,11 @@ class Recent:
 
     def __init__(self, probes: int) -> None:
         self._kept = min(probes, MOST_RTTS)
-        self._record = struct.Struct(f"<IBB{self._kept}H")
+        self._record = _record(self._kept)
         self._ring = bytearray()
         self._count = 0
         self._base = 0.0
-        self._spans: deque[bytes] = deque(maxlen=_SPANS - 1)
+        self._spans: tuple[bytes, ...] = ()
         self._sums = array("d")
         self._begun = 0
 
@@ -94,13 +94,12 @@ class Recent:
             self._begin(trace.started_at)
             sent, lost = trace.destination_sent, trace.destination_lost
             self._write(self._count - 1, trace.started_at, sent, lost, trace.destination_rtts)
-        for hop in trace.hops:
-            self._sum(hop)
+        self._sum(trace.hops)
 
     def cut(self) -> None:
         """Another path: hops are summed anew from here on."""
         if self._count > self._begun:
-            self._spans.append(self._packed())
+            self._spans = (*self._spans, self._packed())[1 - _SPANS :]
             self._sums = array("d")
             self._begun = self._count
 
@@ -149,22 +148,23 @@ class Recent:
     def _time(self, ticks: int) -> float:
         return round(self._base + ticks * _TICK, 3)
 
-    def _sum(self, hop: Hop) -> None:
-        place = hop.ttl * _FIELDS
-        if place >= len(self._sums):
-            self._sums.extend([0.0] * (place + _FIELDS - len(self._sums)))
-        sent, answered, total, squares, least, most = self._sums[place : place + _FIELDS]
-        for response in hop.responses:
-            rtt = max(_LEAST, response.rtt)
-            least = rtt if not answered else min(least, rtt)
-            answered, total, squares, most = (
-                answered + 1,
-                total + rtt,
-                squares + rtt * rtt,
-                max(most, rtt),
-            )
-        new = (sent + hop.sent, answered, total, squares, least, most)
-        self._sums[place : place + _FIELDS] = array("d", new)
+    def _sum(self, hops: Sequence[Hop]) -> None:
+        sums = self._sums
+        missing = _FIELDS * (max([hop.ttl for hop in hops], default=-1) + 1) - len(sums)
+        if missing > 0:
+            sums.extend([0.0] * missing)
+        for hop in hops:
+            place = hop.ttl * _FIELDS
+            sums[place] += hop.sent
+            for response in hop.responses:
+                rtt = response.rtt if response.rtt > _LEAST else _LEAST
+                if not sums[place + 1] or rtt < sums[place + 4]:
+                    sums[place + 4] = rtt
+                sums[place + 1] += 1
+                sums[place + 2] += rtt
+                sums[place + 3] += rtt * rtt
+                if rtt > sums[place + 5]:
+                    sums[place + 5] = rtt
 
     def _packed(self) -> bytes:
         first, last = self._cycle(min(self._begun, self._count - 1)), self._cycle(self._count - 1)
@@ -174,6 +174,12 @@ class Recent:
             if sums[0]:
                 parts.append(_pack_hop(ttl, *sums))
         return b"".join(parts)
+
+
+@lru_cache
+def _record(rtts: int) -> struct.Struct:
+    """Time, probes sent and lost, and so many round trips."""
+    return struct.Struct(f"<IBB{rtts}H")
 
 
 def _pack_hop(

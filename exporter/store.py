@@ -27,15 +27,18 @@ class Store:
         self._render = render
         self._remove = remove
         self._views: dict[Key, View] = {}
-        self._shown_in: dict[str, set[Key]] = {}
+        self._shown_in: dict[str, Key | set[Key]] = {}
+        """Addresses that one view shows, as most do, take no set."""
         self._stale: set[Key] = set()
         self._refresh: asyncio.TimerHandle | None = None
 
     def publish(self, view: View) -> None:
         """Show this view in place of the one with its key."""
-        former = self._views.get(view.key)
-        self._index(view.key, set(former.infos) if former else set(), set(view.infos))
-        self._views[view.key] = view
+        key = view.key
+        former = self._views.get(key)
+        if former is None or former.infos.keys() != view.infos.keys():
+            self._index(key, set(former.infos) if former else set(), set(view.infos))
+        self._views[key] = view
         self._render(view)
 
     def withdraw(self, key: Key) -> None:
@@ -53,7 +56,9 @@ class Store:
 
     def address_known(self, address: str) -> None:
         """More became known of an address: complete the views that show it, in a moment."""
-        self._stale |= self._shown_in.get(address, set())
+        shown = self._shown_in.get(address)
+        if shown is not None:
+            self._stale |= shown if isinstance(shown, set) else {shown}
         if self._stale and self._refresh is None:
             loop = asyncio.get_running_loop()
             self._refresh = loop.call_later(_COALESCE_SECONDS, self._complete)
@@ -75,8 +80,14 @@ class Store:
 
     def _index(self, key: Key, before: set[str], after: set[str]) -> None:
         for address in before - after:
-            self._shown_in[address].discard(key)
-            if not self._shown_in[address]:
+            shown = self._shown_in[address]
+            if isinstance(shown, set) and len(shown) > 1:
+                shown.discard(key)
+            else:
                 del self._shown_in[address]
         for address in after - before:
-            self._shown_in.setdefault(address, set()).add(key)
+            shown = self._shown_in.setdefault(address, key)
+            if isinstance(shown, set):
+                shown.add(key)
+            elif shown != key:
+                self._shown_in[address] = {shown, key}

@@ -7,73 +7,21 @@ nowhere else: they are never loss. Memory is bounded whatever the network answer
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from math import inf
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from exporter.errors import ErrorReason
+from exporter.histogram import Histogram
+from exporter.hoptally import HopTallies
 from exporter.jitter import Jitter
 from exporter.losswindow import LossWindow
-from exporter.model import Hop, Response, Trace
+from exporter.model import Trace
 from exporter.recent import Recent
 from exporter.settings import Module
 
 DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds in seconds of the histogram of trace durations."""
-ADDRESSES_PER_HOP = 64
-"""How many responders of a hop are remembered; those of the latest trace always are."""
-
-
-class Histogram:
-    """Observations in seconds by upper bound; `counts` has one more entry, for all above."""
-
-    __slots__ = ("bounds", "counts", "sum")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one observation; a bucket holds its own upper bound, as Prometheus wants it."""
-        seconds = _never_back(seconds)
-        self.counts[bisect_left(self.bounds, seconds)] += 1
-        self.sum += seconds
-
-    def over(self, bounds: tuple[float, ...]) -> Histogram:
-        """The same observations by other bounds.
-
-        Exact for bounds that were there before; an observation whose bucket is gone moves to the
-        next higher one, so that no count of a bucket that stays, and no sum, ever falls.
-        """
-        if bounds == self.bounds:
-            return self
-        moved = Histogram(bounds)
-        moved.sum = self.sum
-        for bound, count in zip((*self.bounds, inf), self.counts, strict=True):
-            moved.counts[bisect_left(bounds, bound)] += count
-        return moved
-
-
-class AddressTally:
-    """What one address answered at one hop: how often, and the sum of its RTTs in seconds."""
-
-    __slots__ = ("histogram", "replies", "seconds")
-
-    def __init__(self, bounds: tuple[float, ...] | None) -> None:
-        self.replies = 0
-        self.seconds = 0.0
-        self.histogram = None if bounds is None else Histogram(bounds)
-
-
-class HopTally:
-    """What was sent with one TTL, what was lost, and who answered, the longest unheard first."""
-
-    __slots__ = ("addresses", "lost", "sent")
-
-    def __init__(self) -> None:
-        self.sent = 0
-        self.lost = 0
-        self.addresses: dict[str, AddressTally] = {}
+_NO_ERRORS: Mapping[str, int] = MappingProxyType({reason.value: 0 for reason in ErrorReason})
 
 
 class Tally:
@@ -84,7 +32,6 @@ class Tally:
     """
 
     __slots__ = (
-        "_hop_bounds",
         "duration",
         "errors",
         "hops",
@@ -99,15 +46,14 @@ class Tally:
     )
 
     def __init__(self, module: Module) -> None:
-        self._hop_bounds = module.rtt_buckets if module.hop_histograms else None
         self.traces = 0
         self.skipped = 0
         self.sent = 0
         self.lost = 0
         self.rtt = Histogram(module.rtt_buckets)
         self.duration = Histogram(DURATION_BUCKETS)
-        self.errors: dict[str, int] = {reason.value: 0 for reason in ErrorReason}
-        self.hops: dict[int, HopTally] = {}
+        self.errors: Mapping[str, int] = _NO_ERRORS
+        self.hops = HopTallies(_hop_bounds(module))
         self.jitter = Jitter()
         self.window = LossWindow(module.probes)
         self.recent = Recent(module.probes)
@@ -126,9 +72,8 @@ class Tally:
         for seconds in trace.destination_rtts:
             self.rtt.observe(seconds)
         for reason, count in trace.errors:
-            self.errors[reason] = self.errors.get(reason, 0) + count
-        for hop in trace.hops:
-            self._add_hop(hop)
+            self.errors = {**self.errors, reason: self.errors.get(reason, 0) + count}
+        self.hops.add(trace.hops)
         self.jitter.add(trace)
         self.window.add(trace)
         self.recent.add(trace, confirming=confirming)
@@ -145,45 +90,13 @@ class Tally:
         tally.sent, tally.lost = self.sent, self.lost
         tally.rtt, tally.duration = self.rtt.over(module.rtt_buckets), self.duration
         tally.errors, tally.hops = self.errors, self.hops
-        bounds = tally._hop_bounds
-        for hop in tally.hops.values():
-            for one in hop.addresses.values():
-                known = one.histogram or Histogram(bounds or ())
-                one.histogram = None if bounds is None else known.over(bounds)
+        tally.hops.use(_hop_bounds(module))
         return tally
 
     def skip(self, cycles: int = 1) -> None:
         """Count cycles that could not start since the one before still ran."""
         self.skipped += cycles
 
-    def _add_hop(self, hop: Hop) -> None:
-        tally = self.hops.get(hop.ttl)
-        if tally is None:
-            tally = self.hops[hop.ttl] = HopTally()
-        tally.sent += hop.sent
-        tally.lost += max(0, hop.lost)
-        for response in hop.responses:
-            self._add_response(tally.addresses, response)
-        if len(tally.addresses) > ADDRESSES_PER_HOP:
-            _forget_longest_unheard(tally.addresses, len(hop.addresses))
 
-    def _add_response(self, addresses: dict[str, AddressTally], response: Response) -> None:
-        """Count a reply and move its address to the end, as the latest heard."""
-        one = addresses.pop(response.address, None) or AddressTally(self._hop_bounds)
-        addresses[response.address] = one
-        one.replies += 1
-        one.seconds += _never_back(response.rtt)
-        if one.histogram is not None:
-            one.histogram.observe(response.rtt)
-
-
-def _forget_longest_unheard(addresses: dict[str, AddressTally], heard_now: int) -> None:
-    """Make room, but never by an address of the latest trace: it is exposed."""
-    surplus = len(addresses) - max(ADDRESSES_PER_HOP, heard_now)
-    for address in list(addresses)[:surplus]:
-        del addresses[address]
-
-
-def _never_back(seconds: float) -> float:
-    """A sum must not fall, though a clock that is set back can make a duration negative."""
-    return seconds if seconds > 0.0 else 0.0
+def _hop_bounds(module: Module) -> tuple[float, ...] | None:
+    return module.rtt_buckets if module.hop_histograms else None

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from exporter.errors import AskAgain, ErrorReason, ProbeError, SendBlocked
 from exporter.model import Probe, Response
@@ -169,7 +170,7 @@ class Tracer:
             return
         now = self._loop.time()
         state.advance(now)
-        probes = [Probe(self._number, number, ttl, self._flow) for number, ttl in state.wanted()]
+        probes = [_probe(self._number, number, ttl, self._flow) for number, ttl in state.wanted()]
         if probes and not state.done:
             self._pacer.submit(self, probes)
             return
@@ -188,3 +189,9 @@ class Tracer:
     def _expired(self) -> None:
         self._timer = None
         self._step()
+
+
+@lru_cache(maxsize=16384)
+def _probe(trace: int, number: int, ttl: int, flow: int) -> Probe:
+    """One for all targets that were traced as often: each answer of the latest cycle keeps one."""
+    return Probe(trace, number, ttl, flow)

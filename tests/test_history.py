@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporter.history import History
-from exporter.historydb import Bounds, PathKey
+from exporter.historydb import IN_MEMORY, Bounds, PathKey
 from exporter.model import Family
 from tests.keeping import CONTENT, KEY, OTHER, content, fill, fill_and_read, with_history
 
@@ -17,6 +17,24 @@ from tests.keeping import CONTENT, KEY, OTHER, content, fill, fill_and_read, wit
 def test_in_memory() -> None:
     """Without a path everything works, until the process ends."""
     assert with_history(None, fill_and_read) == CONTENT
+
+
+def test_in_memory_in_a_storm() -> None:
+    """A thousand incidents within seconds: packed, and the oldest go before they are too many."""
+
+    async def test(history: History) -> None:
+        await fill_and_read(history)
+        for number in range(40):
+            for target in range(25):
+                key = PathKey(f"target {number} {target}", Family.IPV4, "192.0.2.1")
+                history.add_incident(key, float(number), "loss", {"text": "x" * 1000})
+            newest = await history.incidents(f"target {number} 24", Family.IPV4)
+            assert newest[0]["trace"] == {"text": "x" * 1000}
+        assert not await history.incidents("target 0 0", Family.IPV4)
+        assert (await content(history))[:2] == CONTENT[:2]
+
+    assert with_history(None, fill_and_read, bounds=IN_MEMORY) == CONTENT
+    with_history(None, test, bounds=IN_MEMORY._replace(incident_bytes=30_000))
 
 
 def test_survives_a_restart(tmp_path: Path) -> None:

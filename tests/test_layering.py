@@ -41,6 +41,8 @@ LEVELS: dict[str, int] = {
     "exporter.outcome": 1,
     "exporter.pace": 1,
     "exporter.tally": 1,
+    "exporter.histogram": 1,
+    "exporter.hoptally": 1,
     "exporter.view": 1,
     "exporter.words": 1,
     "exporter.jsonform": 1,

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import math
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.histogram import Histogram
+from exporter.hoptally import ADDRESSES_PER_HOP
 from exporter.model import StopReason
 from exporter.settings import Module
-from exporter.tally import ADDRESSES_PER_HOP, Histogram, Tally
+from exporter.tally import Tally
 from tests.measured import a_hop, a_response, a_trace
 
 MODULE = Module(rtt_buckets=(0.001, 0.01))
@@ -20,10 +26,10 @@ def test_a_trace_is_counted() -> None:
     assert (tally.traces, tally.sent, tally.lost) == (1, 3, 1)
     assert (tally.rtt.counts, tally.rtt.sum) == ([0, 2, 0], 0.006)
     assert (tally.duration.counts[:3], tally.duration.sum) == ([0, 1, 0], 0.07)
-    hop = tally.hops[1]
-    assert (hop.sent, hop.lost) == (3, 1)
-    assert (hop.addresses["a"].replies, hop.addresses["a"].seconds) == (2, 0.75)
-    assert hop.addresses["a"].histogram is None
+    assert tally.hops.probes(1) == (3, 1)
+    answered = tally.hops.addresses(1)["a"]
+    assert (answered.replies, answered.seconds) == (2, 0.75)
+    assert answered.histogram is None
 
 
 def test_local_errors_are_never_loss() -> None:
@@ -32,7 +38,9 @@ def test_local_errors_are_never_loss() -> None:
     errors = (("permission", 1), ("send", 2))
     tally.add(a_trace(stop=StopReason.ERROR, errors=errors))
     tally.add(a_trace(stop=StopReason.ERROR, errors=(("send", 1), ("a new reason", 1))))
-    assert (tally.traces, tally.sent, tally.lost, tally.hops) == (2, 0, 0, {})
+    assert (tally.traces, tally.sent, tally.lost) == (2, 0, 0)
+    with pytest.raises(IndexError):
+        tally.hops.probes(1)
     assert sum(tally.duration.counts) == 0
     happened = {reason: count for reason, count in tally.errors.items() if count}
     assert happened == {"permission": 1, "send": 3, "a new reason": 1}
@@ -63,15 +71,15 @@ def test_sums_never_fall() -> None:
     hop = a_hop(1, a_response("a", -5.0), a_response("a", math.nan), sent=1)
     tally.add(a_trace(hop, sent=0, rtts=(-5.0,), duration=-1.0))
     assert (tally.sent, tally.lost, tally.rtt.sum, tally.duration.sum) == (1, 0, 1.0, 0.5)
-    assert (tally.hops[1].lost, tally.hops[1].addresses["a"].seconds) == (0, 1.0)
-    assert tally.hops[1].addresses["a"].replies == 3
+    assert (tally.hops.probes(1)[1], tally.hops.addresses(1)["a"].seconds) == (0, 1.0)
+    assert tally.hops.addresses(1)["a"].replies == 3
 
 
 def test_hop_histograms_only_on_demand() -> None:
     """`hop_histograms` gives each responder a histogram with the buckets of the module."""
     tally = Tally(Module(rtt_buckets=(0.001, 0.01), hop_histograms=True))
     tally.add(a_trace(a_hop(1, a_response("a", 0.005), a_response("b", 0.5))))
-    found = {name: one.histogram for name, one in tally.hops[1].addresses.items()}
+    found = {name: one.histogram for name, one in tally.hops.addresses(1).items()}
     assert [histogram.counts for histogram in found.values() if histogram] == [[0, 1, 0], [0, 0, 1]]
 
 
@@ -80,7 +88,7 @@ def test_an_address_goes_on_where_it_was() -> None:
     tally = Tally(MODULE)
     for address in ("a", "b", "b", "a"):
         tally.add(a_trace(a_hop(1, a_response(address))))
-    assert tally.hops[1].addresses["a"].replies == 2
+    assert tally.hops.addresses(1)["a"].replies == 2
 
 
 def test_memory_is_bounded() -> None:
@@ -89,7 +97,7 @@ def test_memory_is_bounded() -> None:
     for number in range(10_000):
         steady = a_response("steady", number=1)
         tally.add(a_trace(a_hop(1, a_response(f"forged-{number}"), steady)))
-    addresses = tally.hops[1].addresses
+    addresses = tally.hops.addresses(1)
     assert len(addresses) == ADDRESSES_PER_HOP
     assert addresses["steady"].replies == 10_000
     assert "forged-9999" in addresses
@@ -103,6 +111,30 @@ def test_the_latest_trace_is_never_forgotten() -> None:
     tally.add(a_trace(a_hop(1, a_response("before"))))
     for _ in range(3):
         tally.add(a_trace(a_hop(1, *crowd)))
-    assert [one.replies for one in tally.hops[1].addresses.values()] == [3] * 100
+    assert [one.replies for one in tally.hops.addresses(1).values()] == [3] * 100
     tally.add(a_trace(a_hop(1, a_response("after"))))
-    assert len(tally.hops[1].addresses) == ADDRESSES_PER_HOP
+    assert len(tally.hops.addresses(1)) == ADDRESSES_PER_HOP
+
+
+replies = st.lists(st.tuples(st.integers(1, 3), st.sampled_from("aab"), st.floats(0, 1)))
+
+
+@given(st.lists(replies, max_size=8), st.integers(0, 8), st.booleans(), st.booleans())
+def test_in_little_room_nothing_is_lost(
+    cycles: list[list[tuple[int, str, float]]], turn: int, before: bool, after: bool
+) -> None:
+    """Hops of one address, then of two, with histograms from some cycle on, or until then."""
+    tally = Tally(Module(hop_histograms=before))
+    sums: dict[int, dict[str, tuple[int, float]]] = {}
+    for number, cycle in enumerate(cycles):
+        if number == turn:
+            tally = tally.going_on(Module(hop_histograms=after), alike=True)
+        for ttl, address, rtt in cycle:
+            answers, seconds = sums.setdefault(ttl, {}).pop(address, (0, 0.0))
+            sums[ttl][address] = answers + 1, seconds + rtt
+            tally.add(a_trace(a_hop(ttl, a_response(address, rtt), sent=2)))
+    for ttl, known in sums.items():
+        found = tally.hops.addresses(ttl)
+        assert list(known.items()) == [(k, (v.replies, v.seconds)) for k, v in found.items()]
+        answers = sum(number for number, _ in known.values())
+        assert tally.hops.probes(ttl) == (2 * answers, answers)

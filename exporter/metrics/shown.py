@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from exporter.extensions import mpls_stack
+from exporter.histogram import Histogram
+from exporter.hoptally import AddressTally
 from exporter.metrics.text import Buckets, escape
 from exporter.model import NOTHING_KNOWN, HostInfo, Response, Trace
 from exporter.path import Link, Path, as_path, links, path_id
 from exporter.returnpath import return_hops
-from exporter.tally import AddressTally, Histogram
 from exporter.view import PathFacts, View
 
 _MPLS_LABELS_SHOWN = 16
@@ -130,13 +131,13 @@ def _hops(view: View, former: Shown | None) -> tuple[tuple[HopShown, ...], tuple
     hops: list[HopShown] = []
     responders: list[Responder] = []
     for hop in () if view.trace is None else view.trace.hops:
-        tally, heard = tallies[hop.ttl], _by_address(hop.responses)
+        heard, counts = _by_address(hop.responses), tallies.addresses(hop.ttl)
         loss = max(0, hop.lost) / hop.sent if hop.sent else None
         known = forward.get(hop.ttl)
-        hops.append(HopShown(hop.ttl, tally.sent, tally.lost, loss, known, len(heard)))
+        hops.append(HopShown(hop.ttl, *tallies.probes(hop.ttl), loss, known, len(heard)))
         for address, responses in heard:
             info = view.infos.get(address, NOTHING_KNOWN)
-            count, last = tally.addresses[address], next(before, None)
+            count, last = counts[address], next(before, None)
             responders.append(_responder(hop.ttl, address, responses, count, info, last))
     return tuple(hops), tuple(responders)
 

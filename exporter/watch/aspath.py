@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from exporter.model import NOTHING_KNOWN, HostInfo
 from exporter.watch.saved import items, mapping, text, whole
@@ -24,8 +26,7 @@ _ORIGINS, _STEPS = 8, 256
 """How many origins of one address are remembered, and how many steps of a path."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One TTL of the path: the address that stands for it, and the origins of all known there."""
 
     address: str | None
@@ -146,12 +147,17 @@ class AsWatch:
     __slots__ = ("_candidate", "_origins", "_settled", "_steps", "_streak", "path")
 
     def __init__(self) -> None:
-        self._steps = Steps()
+        self._steps = _NO_STEPS
         self._origins: dict[str, Origins] = {}
         self._candidate: tuple[int, ...] = ()
         self._streak = 0
         self._settled: Steps | None = None
         self.path: tuple[int, ...] = ()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the same input once more would change nothing."""
+        return self._settled is not None
 
     def see(
         self,
@@ -220,10 +226,8 @@ class AsWatch:
     def _step(self, addresses: Sequence[str], infos: Mapping[str, HostInfo]) -> Step:
         if not addresses:
             return Step(None, NONE)
-        found = NONE
-        for address in addresses:
-            found |= self._origins_of(address, infos.get(address, NOTHING_KNOWN))
-        return Step(addresses[0], found)
+        found = [self._origins_of(each, infos.get(each, NOTHING_KNOWN)) for each in addresses]
+        return Step(addresses[0], found[0] if len(found) == 1 else NONE.union(*found))
 
     def _origins_of(self, address: str, info: HostInfo) -> Origins:
         """All origins ever seen of this address: which one is told may change from day to day."""
@@ -231,7 +235,8 @@ class AsWatch:
             return self._origins.get(address, NONE)
         known = self._origins.get(address, NONE)
         if info.asn not in known and len(known) < _ORIGINS:
-            known = self._origins[address] = known | {info.asn}
+            known = known | {info.asn} if known else _alone(info.asn)
+            self._origins[address] = known
         return known
 
     def _forget_others(self, hops: Sequence[Sequence[str]]) -> None:
@@ -269,8 +274,18 @@ class AsWatch:
         return watch
 
 
+_NO_STEPS = Steps()
+
+
+@lru_cache(maxsize=4096)
+def _alone(asn: int) -> Origins:
+    """One AS; a set of its own for each address would take more than all else known of it."""
+    return frozenset((asn,))
+
+
 def _numbers(value: object) -> Origins:
-    return frozenset(whole(each) for each in items(value)[:_STEPS])
+    numbers = frozenset(whole(each) for each in items(value)[:_STEPS])
+    return _alone(*numbers) if len(numbers) == 1 else numbers
 
 
 def _contains(longer: Sequence[int], shorter: Sequence[int]) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from exporter.watch.comers import Comers
-from exporter.watch.rivals import Rivals, Spread, is_excluded, is_mixture
+from exporter.watch.comers import NO_COMERS, Comers
+from exporter.watch.rivals import NO_RIVALS, Rivals, Spread, is_excluded, is_mixture
 from exporter.watch.saved import items, text, whole
 from exporter.watch.verdict import Balancing
 
@@ -21,37 +21,39 @@ FORGET_CYCLES = 1440
 _RESTLESS_CYCLES = 100
 _LIKELY_SHOWN = 1e-6
 _STEADY = 1000
+_COUNTED = tuple(range(_STEADY + 1))
+"""The counts, once for all TTLs: as numbers of their own they would take more than they say."""
 _COUNTS = ("hit", "_answers", "_cycles", "_stray", "_mixed_at", "_restless_at")
 
 
 class HopWatch:
     """The memory of one TTL, or of any other thing that a path shows one or several of.
 
-    `known` maps addresses to the cycle they were last seen in; the first is shown for the path.
-    `rivals` are what answers instead. `hit` is the cycle in which the followed flow last showed a
-    known address. What is `tentative` may be replaced without a word.
+    `rivals` are what answers instead: `NO_RIVALS` where nothing does. `hit` is the cycle in which
+    the followed flow last showed a known address. What is `tentative` may be replaced without a
+    word.
     """
 
     __slots__ = (
         "_answers",
         "_comers",
         "_cycles",
+        "_known",
         "_latest",
         "_mixed_at",
         "_restless_at",
         "_stray",
         "hit",
-        "known",
         "rivals",
         "tentative",
     )
 
     def __init__(self) -> None:
-        self.known: dict[str, int] = {}
-        self.rivals = Rivals()
+        self._known: dict[str, int] | tuple[str, ...] = ()
+        self.rivals = NO_RIVALS
         self.hit = 0
         self.tentative = False
-        self._comers = Comers()
+        self._comers = NO_COMERS
         self._answers = 0
         self._cycles = 0
         self._stray = 0
@@ -60,13 +62,28 @@ class HopWatch:
         self._restless_at = 0
 
     @property
+    def known(self) -> dict[str, int]:
+        """The known addresses, each with the cycle it was last seen in.
+
+        Nearly always all were last seen when it was `hit`; there a tuple is kept, which takes less.
+        """
+        if not isinstance(self._known, dict):
+            self._known = dict.fromkeys(self._known, self.hit)
+        return self._known
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The known addresses, the one that stands for this TTL first."""
+        return tuple(self._known)
+
+    @property
     def primary(self) -> str | None:
         """The address that stands for this TTL; None where none is known."""
-        return next(iter(self.known), None)
+        return next(iter(self._known), None)
 
     def addresses(self) -> Iterator[str]:
         """All that are remembered, known or not."""
-        yield from self.known
+        yield from self.shown
         yield from self.rivals.addresses()
         yield from self._comers
 
@@ -74,7 +91,7 @@ class HopWatch:
         """How traffic is spread here, as of this cycle."""
         if _is_recent(self._mixed_at, cycle):
             return Balancing.PER_PACKET
-        return Balancing.PER_FLOW if len(self.known) > 1 else Balancing.NONE
+        return Balancing.PER_FLOW if len(self._known) > 1 else Balancing.NONE
 
     def see(
         self, answers: Sequence[str], cycle: int, now: float, elsewhere: Collection[str] = ()
@@ -83,12 +100,11 @@ class HopWatch:
 
         `elsewhere` are addresses that other flows of the same cycle showed. No answer is no news.
         """
-        if not elsewhere and self._is_as_ever(answers):
-            self._count(answers, cycle)
+        if not elsewhere and self.recognise(answers, cycle):
             return False
         if not self.known or (answers and self.tentative and self.known.keys().isdisjoint(answers)):
             self._begin(answers, elsewhere, cycle)
-            return bool(self.known)
+            return bool(self._known)
         before = self._outline(cycle)
         hits = self._walk(answers, cycle)
         is_back = bool(hits) or self.primary in elsewhere
@@ -98,14 +114,32 @@ class HopWatch:
             if address in self.known:
                 self.known[address] = cycle
             else:
-                self._comers.notice(address, cycle, own=False)
+                self._notice(address, cycle, own=False)
         if is_back:
-            self.rivals.clear()
+            self.rivals = NO_RIVALS
             self._count_steady(hits)
         elif answers:
+            if self.rivals is NO_RIVALS:
+                self.rivals = Rivals()
             self.rivals.see(answers, cycle, now)
         self._tidy(cycle)
         return before != self._outline(cycle)
+
+    def recognise(self, answers: Sequence[str], cycle: int) -> bool:
+        """Take in answers of the one known address, while nothing else is under observation.
+
+        That is nearly always. Where there is more to it, nothing is taken in: `see` has to.
+        """
+        known, number = self._known, len(answers)
+        if len(known) > 1 or self.rivals.streak or self._comers:
+            return False
+        if answers:
+            if answers[0] not in known or answers.count(answers[0]) < number:
+                return False
+            self._known = known = known if isinstance(known, tuple) else tuple(known)
+            self._latest, self.hit, self.tentative = known[0], cycle, False
+            self._count_steady(number)
+        return True
 
     def spread(self, cycle: int) -> Spread:
         """In what way addresses came and went here of late."""
@@ -144,41 +178,44 @@ class HopWatch:
         rest = {} if sure or not _is_recent(self._restless_at, cycle) else self.known
         answers = self.rivals.answers
         rivals = sorted(answers, key=answers.__getitem__, reverse=True)
-        self.known = {**dict.fromkeys(rivals, cycle), **rest}
+        self._known = {**dict.fromkeys(rivals, cycle), **rest}
         self._answers = self.rivals.number - len(rivals)
         self._cycles = self.rivals.streak - 1
         for address in rivals:
             self._comers.forget(address)
         self._stray, self._latest, self.hit, self.tentative = 0, "", cycle, False
-        self.rivals.clear()
+        self.rivals = NO_RIVALS
 
     def join(self, answers: Collection[str], cycle: int) -> None:
         """Know these too: another flow's way through the same balancer."""
         for address in answers:
             self._learn(address, cycle)
         self.hit = cycle
-        self.rivals.clear()
+        self.rivals = NO_RIVALS
 
     # -- to be kept ---------------------------------------------------------------------------
 
     def state(self) -> list[object]:
         """All that is remembered, fit for JSON."""
         counts = [getattr(self, name) for name in _COUNTS]
-        known, rivals, comers = list(self.known.items()), self.rivals.state(), self._comers.state()
-        return [known, rivals, comers, counts, self.tentative, self._latest]
+        known = (
+            self._known if isinstance(self._known, dict) else dict.fromkeys(self._known, self.hit)
+        )
+        rivals, comers = self.rivals.state(), self._comers.state()
+        return [list(known.items()), rivals, comers, counts, self.tentative, self._latest]
 
     @classmethod
     def restored(cls, state: object) -> HopWatch:
         """What `state` gave; raises `TypeError` or `ValueError` where it is not."""
         known, rivals, comers, counts, tentative, latest = items(state)
         watch = cls()
-        watch.known = {text(address): whole(seen) for address, seen in items(known)[:ADDRESSES]}
+        watch._known = {text(address): whole(seen) for address, seen in items(known)[:ADDRESSES]}
         watch.rivals = Rivals.restored(rivals)
         watch._comers = Comers.restored(comers)
         for name, count in zip(_COUNTS, items(counts), strict=True):
             setattr(watch, name, whole(count))
         watch.tentative, watch._latest = bool(tentative), text(latest)
-        if watch.rivals.streak and not watch.known:
+        if watch.rivals.streak and not watch._known:
             raise ValueError("a streak instead of nothing")
         return watch
 
@@ -188,30 +225,17 @@ class HopWatch:
         streak = self.rivals.streak
         return len(self.known), self.primary, len(self._comers), streak, self.balancing(cycle)
 
-    def _is_as_ever(self, answers: Sequence[str]) -> bool:
-        known = self.known
-        if len(known) > 1 or self.rivals.streak or self._comers:
-            return False
-        return not answers or (answers[0] in known and answers.count(answers[0]) == len(answers))
-
-    def _count(self, answers: Sequence[str], cycle: int) -> None:
-        if answers:
-            self._latest = answers[-1]
-            self.known[self._latest] = self.hit = cycle
-            self._count_steady(len(answers))
-            self.tentative = False
-
     def _count_steady(self, answers: int) -> None:
-        self._answers = min(self._answers + answers, _STEADY)
-        self._cycles = min(self._cycles + 1, _STEADY)
+        self._answers = _COUNTED[min(self._answers + answers, _STEADY)]
+        self._cycles = _COUNTED[min(self._cycles + 1, _STEADY)]
 
     def _begin(self, answers: Sequence[str], elsewhere: Collection[str], cycle: int) -> None:
         """What is seen at first is known at once."""
         shown = dict.fromkeys((*answers, *sorted(elsewhere)))
         self._note_mixture(answers, cycle)
-        self.known = dict.fromkeys(list(shown)[:ADDRESSES], cycle)
-        self._comers = Comers()
-        self.rivals.clear()
+        self._known = tuple(shown)[:ADDRESSES]
+        self._comers = NO_COMERS
+        self.rivals = NO_RIVALS
         self._answers, self._cycles = len(answers) - len(set(answers)), 0
         self._stray, self._latest, self.hit, self.tentative = 0, "", cycle, False
 
@@ -221,7 +245,7 @@ class HopWatch:
         hits = 0
         for address in answers:
             if address not in self.known:
-                self._comers.notice(address, cycle, own=True)
+                self._notice(address, cycle, own=True)
                 continue
             hits += 1
             self.known[address] = self.hit = cycle
@@ -232,6 +256,11 @@ class HopWatch:
             self.tentative = False
             self._welcome(cycle)
         return hits
+
+    def _notice(self, address: str, cycle: int, *, own: bool) -> None:
+        if self._comers is NO_COMERS:
+            self._comers = Comers()
+        self._comers.notice(address, cycle, own=own)
 
     def _note_mixture(self, answers: Sequence[str], cycle: int) -> None:
         if is_mixture(answers, self.known):
@@ -257,12 +286,13 @@ class HopWatch:
 
     def _tidy(self, cycle: int) -> None:
         """Forget what was not seen for long; show what is seen, where the shown one never is."""
-        if self._comers:
-            self._comers.forget_old(cycle)
+        self._comers.forget_old(cycle)
+        if not self._comers:
+            self._comers = NO_COMERS
         many = len(self.known)
         if many > 1 and (1 - 1 / many) ** self._stray < _LIKELY_SHOWN:
             shown = self._latest if self._latest in self.known else next(reversed(self.known))
-            self.known = {shown: self.known.pop(shown), **self.known}
+            self._known = {shown: self.known.pop(shown), **self.known}
             self._stray = 0
         if many > 1 and cycle % 16 == 0:
             branches = list(self.known.items())[1:]

@@ -10,6 +10,7 @@ from exporter.watch.sighting import Sighting
 from exporter.watch.verdict import Balancing, Difference, Knowledge, PathChange, Suspicion
 
 _LAST_TTL = 255
+_NONE: frozenset[int] = frozenset()
 
 
 class KnownPath:
@@ -35,7 +36,7 @@ class KnownPath:
         self._cycle = 0
         self._first = 1
         self._flow = ""
-        self._foreign: set[int] = set()
+        self._foreign = _NONE
         self._hops: dict[int, HopWatch] = {}
         self._end = HopWatch()
         self._is_doubtful = False
@@ -69,16 +70,16 @@ class KnownPath:
         Any is where no destination was ever reached: there, "unreachable" is how the path ends.
         """
         watch = self._hops.get(ttl)
-        return not self._end.known or (watch is not None and address in watch.known)
+        return not self._end.shown or (watch is not None and address in watch.shown)
 
     def knowledge(self) -> Knowledge:
         """What is known of the path, but for its AS path."""
         end = self._end.primary
         hops = None if end is None else int(end)
-        last = max((ttl for ttl, watch in self._hops.items() if watch.known), default=0)
+        last = max((ttl for ttl, watch in self._hops.items() if watch.shown), default=0)
         ttls = range(self._first, (hops or last) + 1)
         watches = [(ttl, self._hops[ttl]) for ttl in ttls if ttl in self._hops]
-        addresses = {ttl: tuple(watch.known) for ttl, watch in watches}
+        addresses = {ttl: watch.shown for ttl, watch in watches}
         spread = ((ttl, watch.balancing(self._cycle)) for ttl, watch in watches)
         return Knowledge(
             path=tuple(next(iter(addresses.get(ttl, ())), None) for ttl in ttls),
@@ -108,7 +109,7 @@ class KnownPath:
         form, memory = mapping(state), cls(confirm)
         memory._cycle, memory._first = whole(form["cycle"]), whole(form["first"])
         memory._flow = text(form["flow"])
-        memory._foreign = {whole(ttl) for ttl in items(form["foreign"])}
+        memory._foreign = frozenset(whole(ttl) for ttl in items(form["foreign"])) or _NONE
         for ttl, watch in items(form["hops"])[: _LAST_TTL + 1]:
             memory._hops[min(whole(ttl), _LAST_TTL)] = HopWatch.restored(watch)
         memory._end = HopWatch.restored(form["end"])
@@ -121,38 +122,40 @@ class KnownPath:
     def _follow(self, flow: str, seen: Sighting) -> bool:
         """Where another flow joins the known path again, its way there is a branch."""
         if flow != self._flow:
-            self._foreign = set(self._hops)
+            self._foreign = frozenset(self._hops) or _NONE
             self._flow = flow
         if not self._foreign:
             return False
         last_hit = max((ttl for ttl in seen.answers if self._is_hit(ttl, seen)), default=0)
         for ttl in self._foreign.intersection(seen.answers):
-            self._foreign.discard(ttl)
             watch = self._hops.get(ttl)
             if watch is not None and ttl < last_hit:
                 watch.join(seen.answers[ttl], self._cycle)
+        self._foreign = self._foreign.difference(seen.answers) or _NONE
         return True
 
     def _is_hit(self, ttl: int, seen: Sighting) -> bool:
         watch = self._hops.get(ttl)
-        return watch is not None and not watch.known.keys().isdisjoint(seen.answers[ttl])
+        return watch is not None and not set(watch.shown).isdisjoint(seen.answers[ttl])
 
     def _take_in(self, seen: Sighting, now: float) -> bool:
         """Every TTL learns, the nearest first; what is behind a doubtful one may be elsewhere."""
         news = self._is_doubtful = False
         limit = _LAST_TTL
-        if self._end.known:
+        if self._end.shown:
             news = self._see_end(seen, now)
             if self._end.rivals.streak:
                 limit = min(seen.end or limit, int(self._end.primary or limit)) - 1
         for ttl in sorted(seen.answers.keys() | seen.elsewhere.keys()):
             watch = self._watch(ttl)
-            if ttl <= limit or watch.known:
-                answers, elsewhere = seen.answers.get(ttl, ()), seen.elsewhere.get(ttl, ())
+            answers, elsewhere = seen.answers.get(ttl, ()), seen.elsewhere.get(ttl, ())
+            if answers and not elsewhere and watch.recognise(answers, self._cycle):
+                continue
+            if ttl <= limit or watch.shown:
                 news |= watch.see(answers, self._cycle, now, elsewhere)
                 if not watch.is_calm():
                     limit = min(limit, self._doubt(ttl, watch, answers))
-        if not self._end.known and limit == _LAST_TTL:
+        if not self._end.shown and limit == _LAST_TTL:
             news |= self._see_end(seen, now)
         return news
 
@@ -170,7 +173,7 @@ class KnownPath:
 
     def _see_end(self, seen: Sighting, now: float) -> bool:
         """A destination first heard behind a silent TTL may only have been lost there."""
-        is_first = not self._end.known
+        is_first = not self._end.shown
         ends = [str(seen.end)] * seen.echoes
         news = self._end.see(ends, self._cycle, now, seen.ends)
         if is_first and seen.end is not None and seen.end - 1 not in seen.answers:
@@ -230,7 +233,7 @@ class KnownPath:
             self._end.tentative = True
             if seen.end is None:
                 self._end, last = HopWatch(), seen.last
-        last = max(map(int, self._end.known), default=last)
+        last = max(map(int, self._end.shown), default=last)
         for ttl in [each for each in self._hops if each > last]:
             del self._hops[ttl]
 
@@ -238,9 +241,9 @@ class KnownPath:
         """What was held back as doubtful is on the new path."""
         for ttl, answers in seen.answers.items():
             watch = self._watch(ttl)
-            if not watch.known:
+            if not watch.shown:
                 watch.see(answers, self._cycle, now)
-        if not self._end.known:
+        if not self._end.shown:
             self._see_end(seen, now)
 
 

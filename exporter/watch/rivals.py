@@ -44,10 +44,6 @@ class Rivals:
     __slots__ = ("_shelf", "_shelved", "answers", "began", "start", "streak")
 
     def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """A known address is back."""
         self.answers: dict[str, int] = {}
         self.streak = 0
         self.start = 0
@@ -98,7 +94,11 @@ class Rivals:
         rivals.began = number(began)
         if rivals.streak and not rivals.answers:
             raise ValueError("a streak of nothing")
-        return rivals
+        return NO_RIVALS if rivals.state() == NO_RIVALS.state() else rivals
+
+
+NO_RIVALS = Rivals()
+"""Where nothing answers instead; the same for all TTLs, so never to be changed."""
 
 
 def is_excluded(known: int, new: int, before: int, since: int, spread: Spread) -> bool:

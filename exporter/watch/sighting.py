@@ -85,7 +85,9 @@ def _answers(trace: Trace, is_known: Rejects) -> dict[int, Sequence[str]]:
     return found
 
 
-def _in_order(hop: Hop, is_known: Rejects) -> list[str]:
+def _in_order(hop: Hop, is_known: Rejects) -> Sequence[str]:
+    if len(hop.responses) == 1 and hop.responses[0].kind is not Kind.UNREACHABLE:
+        return (hop.responses[0].address,)
     counted = [
         (response.probe.round, response.address)
         for response in hop.responses

@@ -48,6 +48,7 @@ class PathWatcher:
         self._reach = Reach()
         self._as = AsWatch()
         self._known = Knowledge()
+        self._told: tuple[Knowledge, Mapping[str, HostInfo]] | None = None
 
     @property
     def known(self) -> Knowledge:
@@ -65,7 +66,8 @@ class PathWatcher:
     ) -> Verdict:
         """Take in one cycle; `now` is wall-clock time in seconds since the epoch.
 
-        `origins` says what is known of the addresses of the trace and of the path. `others` are
+        `origins` says what is known of the addresses of the trace and of the path; it is kept, and
+        must not change. `others` are
         traces of other flows in the same cycle. `flow` names all that routers may hash in the
         packets of `trace`: where it is another than before (a new source port, after a restart),
         a new way that joins the known path again is another branch, not a change.
@@ -102,13 +104,17 @@ class PathWatcher:
     def _see_origins(
         self, origins: Mapping[str, HostInfo], now: float, *, turned: bool
     ) -> AsPathChange | None:
+        """Of the same origins on the same path nothing new can be concluded."""
         known = self._known
+        if self._told is not None and self._told[0] is known and self._told[1] == origins:
+            return None
         ttls = range(known.first_ttl, known.first_ttl + len(known.path))
         hops = [known.addresses.get(ttl, ()) for ttl in ttls]
         complete = known.hops is not None
         changed = self._as.see(hops, origins, self._confirm, turned=turned, complete=complete)
         if self._as.path != known.as_path:
             self._known = replace(known, as_path=self._as.path)
+        self._told = (self._known, origins) if self._as.is_settled else None
         return None if changed is None else AsPathChange(now, *changed)
 
     # -- to be kept ---------------------------------------------------------------------------
