@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ SILENT = 5
 _LINK_SECONDS = 0.002
 _TIMEOUT = 120.0
 _MILLI = 1e3
+_NANO = 1e9
 _COLUMNS = (
     Column("wall time", "ms"),
     Column("÷ slowest RTT", digits=1),
@@ -56,6 +58,7 @@ PEERS = (
         True,
     ),
 )
+TELLING = (sys.executable, "-m", "exporter", "trace", "-n", "--jsonl", DESTINATION)
 NOTHING = Command("python -c pass", (sys.executable, "-c", "pass"))
 
 
@@ -89,7 +92,10 @@ def onetrace(size: Size) -> Iterator[Table]:
             _time(lab, replace(OURS, privileged=True))
             runs = [{each.name: _time(lab, each) for each in commands} for _ in range(size.runs)]
             slowest = median(lab.truth().only(kind="echo_reply").rtts)
+            tellings = [_telling(lab) for _ in range(size.runs)]
         yield _table(silent, slowest, runs, missing)
+        if not silent:
+            yield _telling_table(tellings)
 
 
 def _installed(slow: bool) -> tuple[list[Command], list[str]]:
@@ -109,6 +115,45 @@ def _time(lab: Lab, command: Command) -> Timed:
     if command is not OURS:
         return Timed(wall, len(named))
     return Timed(wall, len(named), json.loads(done.stdout)["duration_seconds"])
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Seconds: from the start of the process to its first probe, from answers to printed hops."""
+
+    first_probe: float
+    hops: list[float]
+
+
+def _telling(lab: Lab) -> Telling:
+    begun = time.time_ns()
+    printed = {}
+    with lab.popen(TELLING, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "hop":
+                printed[event["ttl"]] = time.time_ns()
+    truth = lab.truth().between(begun, time.time_ns())
+    answered = {record.ttl: record.sent_after_ns for record in truth.answered}
+    first = min(record.received_ns for record in truth)
+    hops = [(at - answered[ttl]) / _NANO for ttl, at in printed.items()]
+    return Telling((first - begun) / _NANO, hops)
+
+
+def _telling_table(found: list[Telling]) -> Table:
+    seconds = {
+        "first probe after the start of the process": [each.first_probe for each in found],
+        "hop printed after its answer, median": [median(each.hops) for each in found],
+        "hop printed after its answer, the latest": [max(each.hops) for each in found],
+    }
+    column = Column("time", "ms", 1)
+    rows = tuple(
+        Row(what, {column.name: [each * _MILLI for each in values]})
+        for what, values in seconds.items()
+    )
+    note = "ftr-exporter trace -n --jsonl, read line by line by another process"
+    return Table("How soon a trace tells", (column,), rows, (note,))
 
 
 def _hops(command: Command, output: str) -> str:
