@@ -124,6 +124,8 @@ class FlowSet:
 
 
 def _summed(parts: list[LocalErrors], refused: ProbeError | None) -> LocalErrors:
+    if len(parts) == 1 and refused is None:
+        return parts[0]
     counts: Counter[ErrorReason] = Counter()
     message = None
     for part in parts:

@@ -44,6 +44,7 @@ _INT = struct.Struct("@i")
 _FAMILY = struct.Struct("=H")
 _WORD = struct.Struct("=I")
 _NANO = 1_000_000_000
+_TTLS = {(IP_LEVEL, IP_TTL), (IPV6_LEVEL, IPV6_HOPLIMIT)}
 _ERRORS = {(IP_LEVEL, IP_RECVERR), (IPV6_LEVEL, IPV6_RECVERR)}
 _ORIGIN, _DATA = 4, 12
 """Where `ee_origin` and `ee_data` stand in a `sock_extended_err`."""
@@ -115,15 +116,10 @@ def parse_ancillary(messages: Iterable[tuple[int, int, bytes]]) -> Ancillary:
             if number == SO_TIMESTAMPING and len(data) >= _TIMESPEC.size:
                 seconds, nanoseconds = _TIMESPEC.unpack_from(data)
                 stamp = seconds * _NANO + nanoseconds or None
-        elif (level == IP_LEVEL and number == IP_TTL) or (
-            level == IPV6_LEVEL and number == IPV6_HOPLIMIT
-        ):
-            if len(data) >= _INT.size:
-                (ttl,) = _INT.unpack_from(data)
-        elif (level == IP_LEVEL and number == IP_RECVERR) or (
-            level == IPV6_LEVEL and number == IPV6_RECVERR
-        ):
+        elif (level, number) in _ERRORS:
             error = parse_extended_error(data)
+        elif (level, number) in _TTLS and len(data) >= _INT.size:
+            (ttl,) = _INT.unpack_from(data)
     return Ancillary(stamp, ttl, error)
 
 
