@@ -88,8 +88,8 @@ def peers(size: Size) -> Iterator[Table]:
     notes = [
         f"all on the same core; a fleet of {fleet.targets} targets, 8 to 20 routers, nothing lost;"
         f" processes of their own: {large.sample} targets, {_ONCE} at once",
-        f"ftr-exporter without any privilege, each target once in {fleet.interval:g} s; names,"
-        " metrics and paths included; the peers only print, and need privilege but traceroute",
+        f"ftr-exporter without any privilege, each target once in {fleet.interval:g} s; paths"
+        " and metrics included; the peers only print, and ran with privilege",
         "resident: all processes that ran at once, what they share counted for each",
         *(f"{peer.argv[0]} is not installed" for peer in wanted if peer not in found),
     ]

@@ -108,6 +108,17 @@ def test_probes_that_get_no_answer_are_recorded() -> None:
 
 
 @in_lab
+def test_a_record_written_in_part_is_left_out() -> None:
+    """Where the log was read while it was written, its whole records counted."""
+    with Lab(WORLD, simulator=compiled()) as lab, Prober("198.18.0.3") as prober:
+        assert prober.ask(1) is not None
+        assert len(records(lab)) == 1
+        with lab.truth_path.open("ab") as log:
+            log.write(bytes(39))
+        assert len(records(lab)) == 1
+
+
+@in_lab
 def test_a_signal_ends_it_in_good_order() -> None:
     """What it had recorded was written out, and its status was 0."""
     with Lab(WORLD, simulator=compiled()) as lab, Prober("198.18.0.3") as prober:
