@@ -23,9 +23,7 @@ def web(
     interval: str, timeout: str, protocols: tuple[str, ...] = PROTOCOLS, host: str = WEB[4]
 ) -> str:
     """A configuration that traces `web`, one target for each protocol and named after it."""
-    targets = ", ".join(
-        f"{{name: {each}, host: '{host}', protocol: {each}}}" for each in protocols
-    )
+    targets = ", ".join(f"{{name: {each}, host: '{host}', protocol: {each}}}" for each in protocols)
     defaults = f"defaults: {{interval: {interval}, timeout: {timeout}, probes: 1}}\n"
     return f"{QUIET}{defaults}targets: [{targets}]\n"
 
