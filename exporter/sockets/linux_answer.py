@@ -13,7 +13,7 @@ from exporter.sockets.icmp import NUMBERS, code_of, mtu_of, reaches
 from exporter.sockets.linux_socket import local_error
 from exporter.sockets.local_errors import is_own_address, no_neighbour
 from exporter.sockets.pending import Sent
-from exporter.sockets.roundtrip import round_trip
+from exporter.sockets.roundtrip import received_at, round_trip
 
 
 def same_host(found: str, wanted: str) -> bool:
@@ -54,7 +54,7 @@ def response_of(
 
     `quote_header_bytes` is what the kernel removed from the front of the quote.
     """
-    now, received, family = time.time_ns(), ancillary.stamp, request.family
+    now, monotonic, family = time.time_ns(), time.monotonic_ns(), request.family
     address, kind = answer
     code = mtu = None
     extensions: tuple[ExtensionObject, ...] = ()
@@ -66,8 +66,8 @@ def response_of(
         sent.probe,
         address,
         kind,
-        round_trip(sent, received, now, time.monotonic_ns()),
-        (received or now) / 1e9,
+        round_trip(sent, ancillary.stamp, now, monotonic),
+        received_at(sent, ancillary.stamp, now, monotonic),
         code,
         ancillary.ttl,
         extensions,
