@@ -1,4 +1,4 @@
-"""A daemon that is stopped for a minute: what it missed is counted, and nothing else comes of it."""
+"""A daemon stopped for a minute: what it missed is counted, and nothing else comes of it."""
 
 from __future__ import annotations
 

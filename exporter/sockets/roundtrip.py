@@ -12,7 +12,8 @@ def round_trip(sent: Sent, received: int | None, now: int, monotonic: int) -> fl
 
     Stamps are wall-clock time. Where that clock was set in between (its distance from the monotonic
     clock differs from the one at sending), or the stamps contradict the order of events, the
-    monotonic clock decides, read by this process before sending and after receiving.
+    monotonic clock decides, read by this process before sending and after receiving. A clock that
+    was set and set back again in between goes unnoticed, where the RTT stays possible.
     """
     step = (now - monotonic) - (sent.wall_ns - sent.monotonic_ns)
     elapsed = monotonic - sent.monotonic_ns
