@@ -18,6 +18,7 @@ from exporter import __version__
 from exporter.app import Daemon, Options
 from exporter.config.load import load_config
 from exporter.errors import ConfigError, FtrError
+from exporter.exhaustion import Exhaustion
 from exporter.log import configure
 from exporter.systemd import inherited_sockets
 
@@ -44,7 +45,7 @@ def serve(options: argparse.Namespace) -> int:
     load = partial(load_config, options.config_file)
     try:
         web = _web_options(options, guard)
-        asyncio.run(_run(lambda: Daemon(config, options.storage_path, load), web))
+        _run_daemon(lambda: Daemon(config, options.storage_path, load), web)
     except FtrError as error:
         log.error("daemon.failed", error=str(error))
         return 1
@@ -71,6 +72,17 @@ def _web_options(options: argparse.Namespace, guard: Guard | None) -> Options:
         guard=guard,
         sockets=tuple(inherited_sockets()) if given else (),
     )
+
+
+def _run_daemon(make: Callable[[], Daemon], options: Options) -> None:
+    exhaustion = Exhaustion()
+    with asyncio.Runner() as runner:
+        exhaustion.watch(runner.get_loop())
+        try:
+            runner.run(_run(make, options))
+        except MemoryError:
+            # Before the runner cancels what is left, for which there may be no memory either.
+            exhaustion.end()
 
 
 async def _run(make: Callable[[], Daemon], options: Options) -> None:

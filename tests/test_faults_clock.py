@@ -89,9 +89,9 @@ def late(scrape: Scrape) -> float:
 
 @each_version
 def test_a_clock_set_in_mid_flight(lab_factory: LabFactory, version: int) -> None:
-    """Hours forth and hours back, with probes in flight, or with answers that the kernel had and the
+    """Hours forth and hours back, with probes in flight, or with answers that the kernel had and
 
-    daemon had not read: every cycle came at its time, and no figure had a step in it. Only the
+    we had not read: every cycle came at its time, no figure had a step in it, and only the
     times of day followed.
     """
     lab = lab_factory("small")

@@ -103,6 +103,7 @@ LEVELS: dict[str, int] = {
     "exporter.supply": 5,
     "exporter.app": 5,
     "exporter.service": 5,
+    "exporter.exhaustion": 2,
     "exporter.cli_check": 5,
     "exporter.cli_sockets": 5,
     "exporter.cli_trace": 5,
@@ -126,6 +127,7 @@ THIRD_PARTY = {
         "exporter.announce",
         "exporter.app",
         "exporter.service",
+        "exporter.exhaustion",
         "exporter.supply",
     },
 }
