@@ -19,6 +19,7 @@ log = structlog.get_logger("daemon")
 
 _RESERVE_BYTES = 16 << 20
 _EXIT_STATUS = 1
+_LAST_WORDS = b"daemon.failed: out of memory\n"
 
 
 class Exhaustion:
@@ -38,6 +39,8 @@ class Exhaustion:
         self._reserve.clear()
         try:
             log.error("daemon.failed", error="out of memory")
+        except MemoryError:
+            os.write(sys.stderr.fileno(), _LAST_WORDS)
         finally:
             os._exit(_EXIT_STATUS)
 

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from tests.lab.lab import Lab
 TARGETS = 30_000
 MANY_TARGETS = 40
 CLIENTS = 100
-SHARES = CLIENTS * 1e6
+SHARES = CLIENTS * 3e6
 """What the hungry may have, in bytes."""
 OPEN = ("--web.enable-lifecycle", "--web.enable-probe")
 CHUNK = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
@@ -75,9 +76,9 @@ def need(daemon: Daemon) -> int:
 def assert_ended_for_want_of_memory(daemon: Daemon, lab: Lab) -> None:
     """It does so soon, as systemd can see, and says why."""
     assert daemon.process.wait(90) == 1
-    # Python itself may have had something to say before.
-    last = json.loads((lab.shared / "daemon.log").read_text().splitlines()[-1])
-    assert (last["event"], last["error"]) == ("daemon.failed", "out of memory")
+    # Python itself may have something to say as well, at the same time.
+    last = (lab.shared / "daemon.log").read_text().splitlines()[-5:]
+    assert [line for line in last if "daemon.failed" in line and "out of memory" in line], last
 
 
 @pytest.mark.parametrize("more", [20_000_000, 50_000_000])
@@ -147,7 +148,7 @@ def wait_for_all(daemon: Daemon) -> None:
 def test_hungry_clients_get_no_more_than_their_share(lab_factory: LabFactory) -> None:
     """A hundred clients wanted gigabytes, or sent megabytes without end: the daemon took less than
 
-    one for each, served others, traced on, and had its memory back afterwards.
+    three for each, served others, traced on, and had its memory back afterwards.
     """
     lab = lab_factory("small")
     list_targets(lab, MANY_TARGETS, note="x" * 1000)
@@ -156,7 +157,7 @@ def test_hungry_clients_get_no_more_than_their_share(lab_factory: LabFactory) ->
         assert len(daemon.get("/metrics")) * len(REQUESTS[0]) / len(ONE) * CLIENTS / 4 > 2**30
         stock = Stock.of(daemon, further_of(daemon))
         with hungry(daemon) as clients:
-            assert stuff(clients) > 3 * SHARES
+            assert stuff(clients) > SHARES
             for _ in range(20):
                 stuff(clients)
                 scrape = daemon.scrape()
@@ -164,7 +165,8 @@ def test_hungry_clients_get_no_more_than_their_share(lab_factory: LabFactory) ->
                 assert daemon.get("/-/healthy") == "Healthy\n"
             during = further_of(daemon)
             assert (lost(during), changes(during)) == (0, 0)
-        back_to(daemon, stock, growth=SHARES)
+        # Bodies are compressed by a pool of threads, which stay.
+        back_to(daemon, replace(stock, threads=stock.threads + 6), growth=SHARES)
         after = further_of(daemon)
         assert (lost(after), changes(after)) == (0, 0)
         assert all_reached(after)
