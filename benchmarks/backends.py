@@ -82,7 +82,7 @@ class _Watch:
 
     def responded(self, response: Response) -> None:
         """See `Listener`."""
-        self.waited.append(time.time() - response.received_at)
+        self.waited.append(time.monotonic() - response.received_at)
         if len(self.waited) % len(_TTLS) == 0:
             self.round.set()
 

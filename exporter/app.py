@@ -106,7 +106,10 @@ class Daemon:
         self._ready = False
 
     async def run(self, options: Options, stop: asyncio.Event) -> None:
-        """Serve and measure until `stop` is set. Raises `ListenError`."""
+        """Serve and measure until `stop` is set.
+
+        Raises `ListenError`, and what has ended the schedule or the supply with targets.
+        """
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._close)
             await self._supply.begin()
@@ -134,7 +137,7 @@ class Daemon:
                 systemd.feed_watchdog(lambda: not (schedule.done() or supply.done()))
             )
             stack.push_async_callback(_cancelled, watchdog)
-            await stop.wait()
+            await _stopped(stop, schedule, supply)
             log.info("daemon.stopping")
             systemd.notify("STOPPING=1")
 
@@ -264,6 +267,18 @@ def _open_history(path: str | None) -> History:
     if path is None:
         return History(None, bounds=IN_MEMORY)
     return History(FilePath(path), report=_report_storage)
+
+
+async def _stopped(stop: asyncio.Event, *endless: asyncio.Task[None]) -> None:
+    """Wait for `stop`; where a task that never ends has ended nevertheless, raise its error."""
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait([stopping, *endless], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+    for task in endless:
+        if task.done():
+            task.result()
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import time
+from pathlib import Path
 
 import structlog
+
+_STATM = Path("/proc/self/statm")
 
 log = structlog.get_logger("collector")
 
 _RINGS = 20_000
 """So many closed connections make a look worth it: 30 MB."""
+_SOME_RINGS, _MUCH_BYTES = 100, 64 << 20
+"""Fewer do where memory has grown by so much: connections cut off in an upload leave more."""
 _LEAST_SECONDS = 3600.0
 _SHARE = 20_000
 """A look is for free after so many times the seconds that the last one took."""
@@ -34,6 +40,7 @@ class Collector:
         self.rings = 0
         self._looked_at = time.monotonic()
         self._took = 0.0
+        self._resident = _resident_bytes()
 
     def spare(self) -> None:
         """Python looks no more; what lives by now is never looked through again."""
@@ -46,7 +53,8 @@ class Collector:
         try:
             while True:
                 await asyncio.sleep(_LOOK_SECONDS)
-                if is_due(self.rings, time.monotonic() - self._looked_at, self._took):
+                grown = _resident_bytes() - self._resident
+                if is_due(self.rings, grown, time.monotonic() - self._looked_at, self._took):
                     self.look()
         finally:
             gc.enable()
@@ -58,11 +66,25 @@ class Collector:
         self._took = time.monotonic() - begun
         log.debug("collector.looked", rings=self.rings, found=found, seconds=round(self._took, 3))
         self.rings = 0
+        self._resident = _resident_bytes()
 
 
-def is_due(rings: int, elapsed: float, took: float) -> bool:
-    """Whether to look again, `elapsed` seconds after a look that took `took`."""
-    return rings >= _RINGS or elapsed >= max(_LEAST_SECONDS, took * _SHARE)
+def is_due(rings: int, grown: int, elapsed: float, took: float) -> bool:
+    """Whether to look again, `elapsed` seconds after a look that took `took`.
+
+    `grown` is by how many bytes memory has grown since.
+    """
+    if rings >= _RINGS or (rings >= _SOME_RINGS and grown >= _MUCH_BYTES):
+        return True
+    return elapsed >= max(_LEAST_SECONDS, took * _SHARE)
+
+
+def _resident_bytes() -> int:
+    """Of this process; 0 where there is no proc(5)."""
+    try:
+        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 COLLECTOR = Collector()

@@ -99,7 +99,7 @@ class LossWindow:
         return assess(hops, HopCounts(self._end, sums[0], sums[1]))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _shared(cycle: bytes) -> bytes:
     """One for all that are equal: most targets lose nothing, most of the time."""
     return cycle

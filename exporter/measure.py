@@ -232,7 +232,7 @@ class PathMonitor:
         self._seen = set()
 
     def _on_response(self, response: Response) -> None:
-        self._services.recorded(time.time() - response.received_at)
+        self._services.recorded(time.monotonic() - response.received_at)
         if self._flows is not None and self._memory.is_surprising(response):
             self._flows.hurry(self._pace.urgent)
         if response.address not in self._seen:

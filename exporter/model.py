@@ -95,8 +95,8 @@ class ExtensionObject(NamedTuple):
 class Response(NamedTuple):
     """What answered a probe.
 
-    `rtt` is in seconds, from kernel stamps where both were given. `received_at` is the kernel's
-    receive stamp in seconds since the epoch. `code` is the ICMP code of an `unreachable`,
+    `rtt` is in seconds, from kernel stamps where both were given. `received_at` is when the kernel
+    had it, in seconds of the monotonic clock. `code` is the ICMP code of an `unreachable`,
     `reply_ttl` the TTL left in the answer; both are None where unknown. `mtu` is that of the next
     link in bytes, where a router said that the probe is too big for it. `translated` says that the
     answer quotes another destination than ours: something on the way rewrote it.

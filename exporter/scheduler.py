@@ -194,6 +194,10 @@ class Scheduler:
         async with self._slots:
             try:
                 await job.run()
+            except MemoryError as error:
+                # No bug, and what it left half done nobody knows: not for this loop to live with.
+                message = f"no memory for a cycle of {job.name}"
+                self._loop.call_exception_handler({"message": message, "exception": error})
             except Exception:
                 # The one place for surprises: a bug in one cycle must not end all the others.
                 log.exception("cycle.failed", target=job.name)
@@ -214,6 +218,8 @@ async def _cancelled(entries: Iterable[_Entry]) -> None:
 def _skip(job: Job, cycles: int) -> None:
     try:
         job.skipped(cycles)
+    except MemoryError:
+        raise
     except Exception:
         # A bug in what is shown of one target must not end the schedule of all the others.
         log.exception("skip.failed", target=job.name)

@@ -18,8 +18,9 @@ from exporter.app import Daemon, Options
 from exporter.collector import COLLECTOR
 from exporter.config.load import load_config
 from exporter.errors import ConfigError, FtrError
+from exporter.exhaustion import Exhaustion
 from exporter.log import configure
-from exporter.sockets.readiness import run
+from exporter.sockets.readiness import runner
 from exporter.systemd import inherited_sockets
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def serve(options: argparse.Namespace) -> int:
     load = partial(load_config, options.config_file)
     try:
         web = _web_options(options, guard)
-        run(_run(lambda: Daemon(config, options.storage_path, load), web))
+        _run_daemon(lambda: Daemon(config, options.storage_path, load), web)
     except FtrError as error:
         log.error("daemon.failed", error=str(error))
         return 1
@@ -72,6 +73,17 @@ def _web_options(options: argparse.Namespace, guard: Guard | None) -> Options:
         guard=guard,
         sockets=tuple(inherited_sockets()) if given else (),
     )
+
+
+def _run_daemon(make: Callable[[], Daemon], options: Options) -> None:
+    exhaustion = Exhaustion()
+    with runner() as prepared:
+        exhaustion.watch(prepared.get_loop())
+        try:
+            prepared.run(_run(make, options))
+        except MemoryError:
+            # Before the runner cancels what is left, for which there may be no memory either.
+            exhaustion.end()
 
 
 async def _run(make: Callable[[], Daemon], options: Options) -> None:

@@ -92,8 +92,14 @@ class Supply:
         if self._waiting is None:
             self._waiting = asyncio.create_task(self._reload(), name="reload")
             self._reloads.add(self._waiting)
-            self._waiting.add_done_callback(self._reloads.discard)
+            self._waiting.add_done_callback(self._reload_ended)
         return self._waiting
+
+    def _reload_ended(self, reload: asyncio.Task[str]) -> None:
+        self._reloads.discard(reload)
+        if not reload.cancelled() and isinstance(error := reload.exception(), MemoryError):
+            context = {"message": "no memory for a reload", "exception": error}
+            reload.get_loop().call_exception_handler(context)
 
     async def _reload(self) -> str:
         async with self._lock:

@@ -191,7 +191,7 @@ class Tracer:
         self._step()
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=512)
 def _probe(trace: int, number: int, ttl: int, flow: int) -> Probe:
     """One for all targets that were traced as often: each answer of the latest cycle keeps one."""
     return Probe(trace, number, ttl, flow)

@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.daemon import Daemon, Scrape
+from tests.lab.small import WAY, WEB
 
 QUIET = "enrichment: {rdns: false, asn: {source: none}}\n"
 PROTOCOLS = ("icmp", "udp", "tcp")
-TRUE_ADDRESSES = {"198.51.100.1", "203.0.113.1", "192.0.2.254", "192.0.2.1"}
-"""All that may ever be seen on the way to `web`."""
+TRUE = {version: {*WAY[version], WEB[version]} for version in (4, 6)}
+"""All that may ever be seen on the way to `web`, by IP version."""
+TRUE_ADDRESSES = TRUE[4]
 
 
-def web(interval: str, timeout: str, protocols: tuple[str, ...] = PROTOCOLS) -> str:
+def web(
+    interval: str, timeout: str, protocols: tuple[str, ...] = PROTOCOLS, host: str = WEB[4]
+) -> str:
     """A configuration that traces `web`, one target for each protocol and named after it."""
-    targets = ", ".join(
-        f"{{name: {each}, host: 192.0.2.1, protocol: {each}}}" for each in protocols
-    )
+    targets = ", ".join(f"{{name: {each}, host: '{host}', protocol: {each}}}" for each in protocols)
     defaults = f"defaults: {{interval: {interval}, timeout: {timeout}, probes: 1}}\n"
     return f"{QUIET}{defaults}targets: [{targets}]\n"
 
@@ -108,3 +110,8 @@ def scrape_seconds(daemon: Daemon) -> float:
     started = time.monotonic()
     daemon.scrape()
     return time.monotonic() - started
+
+
+def complaints(daemon: Daemon) -> list[dict[str, object]]:
+    """What the log has that somebody should look at."""
+    return [line for line in daemon.log if line["level"] in ("error", "warning", "critical")]

@@ -176,3 +176,45 @@ def test_address_in_use_is_an_error_and_leaves_nothing(network: SimulatedNetwork
 
     asyncio.run(test())
     assert network.opened == []
+
+
+@pytest.mark.parametrize("part", ["_supply", "_scheduler"])
+def test_a_daemon_that_lost_a_part_ends(
+    network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """A bug ended what reads the targets, or the schedule: nobody was left with half a daemon."""
+
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        daemon = Daemon(Config((target("example", 1),), enrichment=QUIET))
+        monkeypatch.setattr(getattr(daemon, part), "run", broken)
+        with pytest.raises(ZeroDivisionError):
+            await daemon.run(ANYWHERE, asyncio.Event())
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+
+
+def test_a_reload_without_memory_is_told_to_the_loop(network: SimulatedNetwork) -> None:
+    """What it left half done concerns the daemon, not only who asked for it."""
+    told: list[BaseException | None] = []
+
+    def load() -> Config:
+        raise MemoryError
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(context.get("exception")))
+        stop = asyncio.Event()
+        daemon = Daemon(Config((target("example", 1),), enrichment=QUIET), load=load)
+        running = asyncio.create_task(daemon.run(ANYWHERE, stop))
+        await until(daemon.is_ready)
+        daemon.request_reload()
+        await until(lambda: told)
+        stop.set()
+        await running
+
+    asyncio.run(main())
+    assert [type(error) for error in told] == [MemoryError]

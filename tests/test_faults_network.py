@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import LabFactory
 from tests.daemon import Daemon, Scrape, running
 from tests.faults import (
-    TRUE_ADDRESSES,
+    TRUE,
     Stock,
     all_reached,
     back_to,
@@ -21,6 +21,7 @@ from tests.faults import (
     web,
 )
 from tests.lab.lab import Lab
+from tests.lab.small import WEB
 
 OTHER = "10.9.0.77"
 
@@ -31,10 +32,22 @@ def ip(words: str) -> None:
 
 
 FAULTS = {
-    "interface": ("link set lab0 down", ["link set lab0 up", "route add default dev lab0"]),
-    "route": ("route del default", ["route add default dev lab0"]),
+    "interface-4": ("link set lab0 down", ["link set lab0 up", "route add default dev lab0"]),
+    "route-4": ("route del default", ["route add default dev lab0"]),
+    "interface-6": (
+        "link set lab0 down",
+        [
+            "link set lab0 up",
+            "address add fd09::2/128 dev lab0 nodad",
+            "-6 route add default dev lab0",
+        ],
+    ),
+    "route-6": ("-6 route del default", ["-6 route add default dev lab0"]),
 }
-"""What takes the way out, and what gives it back. The routes of an interface go with it."""
+"""What takes the way out, and what gives it back, by IP version.
+
+The routes of an interface go with it, and so do its IPv6 addresses.
+"""
 
 
 def quiet(lab: Lab) -> None:
@@ -57,19 +70,19 @@ def other_errors(scrape: Scrape) -> float:
     return sum(scrape.all("ftr_errors_total").values()) - sum(errors(scrape).values())
 
 
-def nothing_wrong(scrape: Scrape) -> None:
+def nothing_wrong(scrape: Scrape, version: int) -> None:
     """No loss, no change, no stranger."""
     assert (lost(scrape), changes(scrape)) == (0, 0)
-    assert seen(scrape) <= TRUE_ADDRESSES
+    assert seen(scrape) <= TRUE[version]
 
 
-def recovered(daemon: Daemon, stock: Stock) -> Scrape:
+def recovered(daemon: Daemon, stock: Stock, version: int = 4) -> Scrape:
     """Wait until every target answers again; then all is as before."""
     daemon.until(all_reached)
     after = further(daemon, 2)
-    nothing_wrong(after)
+    nothing_wrong(after, version)
     assert all_reached(after)
-    assert seen(after) == TRUE_ADDRESSES
+    assert seen(after) == TRUE[version]
     assert not [line for line in daemon.log if line["level"] == "error"]
     back_to(daemon, stock)
     return after
@@ -80,21 +93,22 @@ def test_no_way_out_is_no_loss(lab_factory: LabFactory, fault: str) -> None:
     """The interface went down, or the route went away: unreachable_network, until it was back."""
     lab = lab_factory("small")
     away, back = FAULTS[fault]
-    with running(lab, web("600ms", "300ms")) as daemon:
+    version = int(fault[-1])
+    with running(lab, web("600ms", "300ms", host=WEB[version])) as daemon:
         daemon.until_traced(3, "icmp", "udp", "tcp")
         before = daemon.until(all_reached)
-        nothing_wrong(before)
+        nothing_wrong(before, version)
         stock = Stock.of(daemon, before)
         quiet(lab)
         ip(away)
         daemon.until(lambda s: all(value >= 2 for value in errors(s).values()))
         during = further(daemon, 2)
-        nothing_wrong(during)
+        nothing_wrong(during, version)
         assert set(during.all("ftr_target_reached").values()) == {0}
         assert other_errors(during) == 0
         for command in back:
             ip(command)
-        calm = recovered(daemon, stock)
+        calm = recovered(daemon, stock, version)
         assert errors(further(daemon, 1)) == errors(calm)
 
 

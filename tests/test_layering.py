@@ -107,6 +107,7 @@ LEVELS: dict[str, int] = {
     "exporter.supply": 5,
     "exporter.app": 5,
     "exporter.service": 5,
+    "exporter.exhaustion": 2,
     "exporter.cli_check": 5,
     "exporter.cli_sockets": 5,
     "exporter.cli_trace": 5,
@@ -131,6 +132,7 @@ THIRD_PARTY = {
         "exporter.announce",
         "exporter.app",
         "exporter.service",
+        "exporter.exhaustion",
         "exporter.supply",
     },
 }

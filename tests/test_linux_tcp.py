@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -34,7 +35,8 @@ def test_open_port_is_reset_before_it_sees_a_connection(
         record = lab.truth().only(ttl=FAR).records[0]
         assert record.second == 443
         assert record.rtt - 1e-6 <= response.rtt <= record.rtt_bound + 0.0005
-        assert abs(response.received_at - record.sent_ns / 1e9) < 0.002
+        by_wall_clock = response.received_at + time.time() - time.monotonic()
+        assert abs(by_wall_clock - record.sent_ns / 1e9) < 0.002
 
     run(test())
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.model import Probe
 from exporter.sockets.pending import Pending, Sent
-from exporter.sockets.roundtrip import round_trip
+from exporter.sockets.roundtrip import received_at, round_trip
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
@@ -201,3 +201,18 @@ def test_slewing_clock_keeps_the_kernels_precision(travel: int, late: int, skew:
     received = NOON + travel + travel * skew // 100_000
     found = round_trip(sent_at(0), received, NOON + elapsed + slewed, UPTIME + elapsed)
     assert found == pytest.approx(travel / SECOND, rel=0.001, abs=1e-6)
+
+
+def test_the_kernel_had_it_before_we_looked() -> None:
+    """Received 10 ms after noon and looked at 300 ms late: the time between is what it waited."""
+    late = 310 * SECOND // 1000
+    found = received_at(sent_at(0), NOON + SECOND // 100, NOON + late, UPTIME + late)
+    assert found == pytest.approx(UPTIME / SECOND + 0.01)
+
+
+@pytest.mark.parametrize("step", [-3 * HOUR, -SECOND, SECOND, 3 * HOUR])
+def test_clock_set_after_the_kernel_had_it(step: int) -> None:
+    """No answer waited for hours, nor is any from the future: it came when we looked."""
+    late = SECOND // 10
+    found = received_at(sent_at(0), NOON + SECOND // 100, NOON + late + step, UPTIME + late)
+    assert found == pytest.approx(UPTIME / SECOND + 0.1)

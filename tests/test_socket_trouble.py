@@ -123,7 +123,7 @@ def test_silence_is_told_as_nothing(lab_factory: LabFactory, backend: Backend) -
 
 
 class _Watch(Recorder):
-    """Notes how long each answer waited, from the kernel's receive stamp to this listener."""
+    """Notes how long each answer waited, from the kernel's having it to this listener."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class _Watch(Recorder):
 
     def responded(self, response: Response) -> None:
         """See `Listener`."""
-        self.waited.append(time.time() - response.received_at)
+        self.waited.append(time.monotonic() - response.received_at)
         super().responded(response)
 
 

@@ -218,7 +218,7 @@ class SimulatedSocket:
         if self._closed:
             return
         ended = answer.address == self.destination and answer.kind is not Kind.TIME_EXCEEDED
-        now = EPOCH + self._loop.time()
+        now = self._loop.time()
         self.listener.responded(
             Response(
                 *(probe, answer.address, answer.kind, answer.delay, now, answer.code),

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ListenError", "Running", "start_server"]
 
+READ_BYTES = 16 * 1024
+"""How much of a body, which nothing here asks for, is taken at a time. With the answer it is over:
+
+aiohttp would read on for ten seconds, and keep megabytes of it.
+"""
+
 KEEPALIVE = 125.0
 """Seconds that a connection may stay without a whole request: longer than a scrape interval."""
 
@@ -98,6 +104,8 @@ async def start_server(
                 crowd,
                 loop=loop,
                 keepalive_timeout=KEEPALIVE,
+                lingering_time=0,
+                read_bufsize=READ_BYTES,
                 logger=_logger,
                 access_log=None,
             )

@@ -13,7 +13,7 @@ from exporter.sockets.icmp import NUMBERS, meaning_of
 from exporter.sockets.linux_socket import local_error
 from exporter.sockets.local_errors import is_own_address, no_neighbour
 from exporter.sockets.pending import Sent
-from exporter.sockets.roundtrip import round_trip
+from exporter.sockets.roundtrip import received_at, round_trip
 
 
 def same_host(found: str, wanted: str) -> bool:
@@ -54,14 +54,14 @@ def error_response(
 
     front of the quote.
     """
-    now, received = time.time_ns(), ancillary.stamp
+    now, monotonic = time.time_ns(), time.monotonic_ns()
     meaning, address = meaning_of(request.family, error.icmp_type, error.code), error.offender or ""
     return Response(
         sent.probe,
         address,
         meaning.kind,
-        round_trip(sent, received, now, time.monotonic_ns()),
-        (received or now) / 1e9,
+        round_trip(sent, ancillary.stamp, now, monotonic),
+        received_at(sent, ancillary.stamp, now, monotonic),
         meaning.code,
         ancillary.ttl,
         quoted_extensions(quote, error, quote_header_bytes),
@@ -75,8 +75,8 @@ def destination_response(
     request: SocketRequest, sent: Sent, kind: Kind, ancillary: Ancillary
 ) -> Response:
     """What the destination itself says, other than by an ICMP error."""
-    now, received = time.time_ns(), ancillary.stamp
-    rtt = round_trip(sent, received, now, time.monotonic_ns())
-    at = (received or now) / 1e9
+    now, monotonic = time.time_ns(), time.monotonic_ns()
+    rtt = round_trip(sent, ancillary.stamp, now, monotonic)
+    at = received_at(sent, ancillary.stamp, now, monotonic)
     ttl, address = ancillary.ttl, request.destination
     return Response(sent.probe, address, kind, rtt, at, reply_ttl=ttl, reached=True)

@@ -201,9 +201,9 @@ class LinuxTcpSocket:
 
     def _reached(self, flight: Flight, info: TcpInfo, reply_ttl: int | None) -> Response:
         """The kernel's own RTT, unless the clock contradicts it."""
-        now, sent = time.time_ns(), flight.sent
-        rtt = round_trip(sent, None, now, time.monotonic_ns())
-        received_at = now / 1e9
+        monotonic, sent = time.monotonic_ns(), flight.sent
+        rtt = round_trip(sent, None, time.time_ns(), monotonic)
+        received_at = monotonic / 1e9
         if 0 < info.rtt <= rtt + _CLOCK_ERROR_SECONDS:
             received_at -= rtt - info.rtt
             rtt = info.rtt

@@ -47,9 +47,13 @@ def unwatch(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """As `asyncio.run`, on the loop that is best here."""
-    factory = DirectLoop if sys.platform == "linux" else None
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
+    with runner() as prepared:
+        return prepared.run(main)
+
+
+def runner() -> asyncio.Runner:
+    """A runner of the loop that is best here."""
+    return asyncio.Runner(loop_factory=DirectLoop if sys.platform == "linux" else None)
 
 
 if sys.platform == "linux":

@@ -132,7 +132,7 @@ class WindowsIcmpSocket:
     def _signalled(self, flight: _Flight) -> None:
         """In a thread of the system: read the clocks, and tell the event loop."""
         flight.received_ns = time.perf_counter_ns()
-        flight.received_at = time.time()
+        flight.received_at = time.monotonic()
         try:
             self._loop.call_soon_threadsafe(self._landed, flight)
         except RuntimeError:
