@@ -205,7 +205,7 @@ def test_many_targets_come_in_many_pieces() -> None:
     """Nothing is made for more than some targets at once, and all of a metric is in one place."""
     exposition = an_exposition(*(a_target(f"target-{number}") for number in range(120)))
     pieces = list(exposition.chunks(None, ["ftr_path_hops"], False))
-    assert len(pieces) == 3
+    assert len(pieces) == 8
     text = b"".join(pieces).decode()
     assert text.count("# TYPE ftr_path_hops") == 1
     assert len(values(text, "ftr_path_hops", "target")) == 120
