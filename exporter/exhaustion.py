@@ -8,6 +8,7 @@ fails alone.
 from __future__ import annotations
 
 import asyncio
+import mmap
 import os
 import sys
 import threading
@@ -26,7 +27,7 @@ class Exhaustion:
     """Holds some memory back for the last words; it is address space alone until it is needed."""
 
     def __init__(self) -> None:
-        self._reserve = bytearray(_RESERVE_BYTES)
+        self._reserve = mmap.mmap(-1, _RESERVE_BYTES)
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """End the process where what this loop calls, a thread or a destructor gets no memory."""
@@ -36,7 +37,7 @@ class Exhaustion:
 
     def end(self) -> None:
         """Log the reason and exit with status 1. Nothing is put in order: that takes memory."""
-        self._reserve.clear()
+        self._reserve.close()
         try:
             log.error("daemon.failed", error="out of memory")
         except MemoryError:
