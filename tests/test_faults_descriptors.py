@@ -75,7 +75,7 @@ def test_no_descriptor_is_an_error_and_no_loss(lab_factory: LabFactory) -> None:
     lab = lab_factory("small")
     with running(lab, WEB) as daemon:
         held = int(Stock.of(daemon, daemon.until_traced(3, *PROTOCOLS)).descriptors)
-    with running(lab, WEB, under=limited(2 * held - 4)) as daemon:
+    with running(lab, WEB, under=limited(2 * held - 2)) as daemon:
         stock = Stock.of(daemon, daemon.until_traced(3, *PROTOCOLS))
         with hoarders(daemon, min(2 * held, BACKLOG)):
             time.sleep(4)
