@@ -2,8 +2,8 @@
 
 All that the cycles of targets make is freed by reference counts. The collector is for rings of
 references, and those that arise again and again are of closed connections (asyncio's transports,
-1.5 kB each). With ten thousand targets a look through all that lives stops the event loop for half
-a second, and Python's own rule would look all the time, since what lives is always new.
+1.5 kB each). With ten thousand targets a look through all that lives stops the event loop for more
+than a second, and Python's own rule would look all the time, since what lives is always new.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ log = structlog.get_logger("collector")
 _RINGS = 20_000
 """So many closed connections make a look worth it: 30 MB."""
 _SOME_RINGS, _MUCH_BYTES = 100, 64 << 20
-"""Fewer do where memory has grown by so much: connections cut off in an upload leave more."""
+"""Fewer do where memory has grown by so much: connections cut off in an upload leave more. Without
+
+any, such growth is looked into when that is free.
+"""
 _LEAST_SECONDS = 3600.0
 _SHARE = 20_000
-"""A look is for free after so many times the seconds that the last one took."""
+"""A look is free after so many times the seconds that the last one took."""
 _LOOK_SECONDS = 10.0
 
 
@@ -74,9 +77,10 @@ def is_due(rings: int, grown: int, elapsed: float, took: float) -> bool:
 
     `grown` is by how many bytes memory has grown since.
     """
-    if rings >= _RINGS or (rings >= _SOME_RINGS and grown >= _MUCH_BYTES):
+    if rings >= _RINGS:
         return True
-    return elapsed >= max(_LEAST_SECONDS, took * _SHARE)
+    is_free = elapsed >= max(_LEAST_SECONDS, took * _SHARE)
+    return grown >= _MUCH_BYTES and (is_free or rings >= _SOME_RINGS)
 
 
 def _resident_bytes() -> int:

@@ -45,18 +45,19 @@ def test_only_rings_wait_for_a_look() -> None:
 @pytest.mark.parametrize(
     ("rings", "grown", "elapsed", "took", "due"),
     [
-        (0, 0, 3599.0, 0.001, False),
-        (0, 0, 3600.0, 0.001, True),
+        (0, 64 << 20, 3599.0, 0.001, False),
+        (0, 64 << 20, 3600.0, 0.001, True),
+        (0, (64 << 20) - 1, 1e9, 0.001, False),
         (19_999, 0, 10.0, 0.5, False),
         (20_000, 0, 10.0, 0.5, True),
         (99, 1 << 30, 10.0, 0.5, False),
         (100, 64 << 20, 10.0, 0.5, True),
-        (0, 0, 9_999.0, 0.5, False),
-        (0, 0, 10_000.0, 0.5, True),
+        (0, 64 << 20, 9_999.0, 0.5, False),
+        (0, 64 << 20, 10_000.0, 0.5, True),
     ],
 )
 def test_when_a_look_is_due(rings: int, grown: int, elapsed: float, took: float, due: bool) -> None:
-    """After so many rings, fewer of large ones, or a time in which the last look does not count."""
+    """After so many rings, fewer of large ones, or where memory grows and the time is short."""
     assert is_due(rings, grown, elapsed, took) is due
 
 

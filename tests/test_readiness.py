@@ -6,7 +6,10 @@ import asyncio
 import errno
 import os
 import socket
+import time
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -164,3 +167,32 @@ def test_a_closed_descriptor_is_unwatched_without_an_error() -> None:
         sender.close()
 
     readiness.run(scenario())
+
+
+def test_after_a_stall_all_that_has_come_is_told_before_any_timer() -> None:
+    """The loop stood still while 600 sockets got something and a timer fell due: none is late."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        order: list[str] = []
+        expired = asyncio.Event()
+        with ExitStack() as stack:
+            sender = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            for _ in range(600):
+                receiver = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                receiver.bind(("127.0.0.1", 0))
+                watch(receiver.fileno(), partial(read_from, receiver, order))
+                sender.sendto(b"x", receiver.getsockname())
+            loop.call_later(0.01, order.append, "timer")
+            loop.call_later(0.01, expired.set)
+            time.sleep(0.05)  # noqa: ASYNC251 - this is the stall
+            await asyncio.wait_for(expired.wait(), _PATIENCE)
+            assert order == ["data"] * 600 + ["timer"]
+
+    readiness.run(scenario())
+
+
+def read_from(receiver: socket.socket, order: list[str], _: int) -> None:
+    """Take what has come, and note it."""
+    receiver.recv(64)
+    order.append("data")

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 DATA, ERROR = 1, 8
 """EPOLLIN and EPOLLERR: something in the ordinary queue; in the error queue, or a pending error."""
-_EVENTS_PER_TURN = 64
+_EVENTS_PER_POLL, _POLLS_PER_TURN = 256, 64
 
 Told = Callable[[int], None]
 
@@ -107,18 +107,23 @@ if sys.platform == "linux":
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
             """See `selectors.BaseSelector`; times are rounded up, lest the loop wakes too early."""
             seconds = -1.0 if timeout is None else math.ceil(max(timeout, 0.0) * 1e3) * 1e-3
-            try:
-                events = self._epoll.poll(seconds, _EVENTS_PER_TURN)
-            except InterruptedError:
-                return []
-            ready = []
-            for descriptor, mask in events:
-                told = self._watching.get(descriptor)
-                if told is not None:
-                    self._tell(told, mask)
-                elif (key := self._keys.get(descriptor)) is not None:
-                    ready.append((key, _asyncio_mask(mask) & key.events))
-            return ready
+            ready: dict[int, tuple[selectors.SelectorKey, int]] = {}
+            for _ in range(_POLLS_PER_TURN):
+                try:
+                    events = self._epoll.poll(seconds, _EVENTS_PER_POLL)
+                except InterruptedError:
+                    break
+                for descriptor, mask in events:
+                    told = self._watching.get(descriptor)
+                    if told is not None:
+                        self._tell(told, mask)
+                    elif (key := self._keys.get(descriptor)) is not None:
+                        ready[descriptor] = key, _asyncio_mask(mask) & key.events
+                if len(events) < _EVENTS_PER_POLL:
+                    break
+                # After a stall all answers come before any timer: none is late that is here.
+                seconds = 0.0
+            return list(ready.values())
 
         def _tell(self, told: Told, mask: int) -> None:
             try:
