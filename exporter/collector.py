@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
+import mmap
 import time
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def is_due(rings: int, grown: int, elapsed: float, took: float) -> bool:
 def _resident_bytes() -> int:
     """Of this process; 0 where there is no proc(5)."""
     try:
-        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(_STATM.read_text().split()[1]) * mmap.PAGESIZE
     except OSError:
         return 0
 

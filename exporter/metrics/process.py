@@ -22,12 +22,12 @@ class ProcessCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The metrics that Prometheus' guide for client libraries asks for."""
         try:
+            import resource
+
             stat = (_PROC / "self/stat").read_text().rpartition(")")[2].split()
             booted_at = _boot_time()
-        except OSError:
+        except (ImportError, OSError):
             return
-        import resource
-
         tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
         user, system, started, virtual, resident = (int(stat[i]) for i in (11, 12, 19, 20, 21))
         for name, meaning, value in (
