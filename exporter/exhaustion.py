@@ -59,3 +59,16 @@ class Exhaustion:
         if issubclass(failure.exc_type, MemoryError):
             self.end()
         sys.__unraisablehook__(failure)
+
+
+def is_exhausted(error: BaseException) -> bool:
+    """Whether want of memory is behind it: what is put in order then fails for other reasons.
+
+    A thread that cannot be started is one of them (`RuntimeError`).
+    """
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, MemoryError):
+            return True
+        behind = behind.__cause__ or behind.__context__
+    return False

@@ -18,7 +18,7 @@ from exporter.app import Daemon, Options
 from exporter.collector import COLLECTOR
 from exporter.config.load import load_config
 from exporter.errors import ConfigError, FtrError
-from exporter.exhaustion import Exhaustion
+from exporter.exhaustion import Exhaustion, is_exhausted
 from exporter.log import configure
 from exporter.sockets.readiness import runner
 from exporter.systemd import inherited_sockets
@@ -81,9 +81,11 @@ def _run_daemon(make: Callable[[], Daemon], options: Options) -> None:
         exhaustion.watch(prepared.get_loop())
         try:
             prepared.run(_run(make, options))
-        except MemoryError:
+        except Exception as error:
             # Before the runner cancels what is left, for which there may be no memory either.
-            exhaustion.end()
+            if is_exhausted(error):
+                exhaustion.end()
+            raise
 
 
 async def _run(make: Callable[[], Daemon], options: Options) -> None:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from exporter.exhaustion import is_exhausted
 from tests.cycles import Cycle, Fleet
 from tests.virtual import run_virtual
 
@@ -81,3 +82,19 @@ def test_a_cycle_without_memory_is_no_bug_of_its_target() -> None:
 
     run_virtual(test())
     assert [type(error) for error in told] == [MemoryError]
+
+
+def test_want_of_memory_is_seen_behind_what_followed_from_it() -> None:
+    """What should put things in order failed in its turn; another failure is none of the kind."""
+
+    def close() -> None:
+        try:
+            raise MemoryError
+        finally:
+            raise RuntimeError("can't start new thread")
+
+    with pytest.raises(RuntimeError) as followed:
+        close()
+    assert is_exhausted(followed.value)
+    assert is_exhausted(MemoryError())
+    assert not is_exhausted(RuntimeError("a bug"))
