@@ -67,7 +67,7 @@ class Collector:
         begun = self._looked_at = time.monotonic()
         found = gc.collect()
         self._took = time.monotonic() - begun
-        log.debug("collector.looked", rings=self.rings, found=found, seconds=round(self._took, 3))
+        log.info("collector.looked", rings=self.rings, found=found, seconds=round(self._took, 3))
         self.rings = 0
         self._resident = _resident_bytes()
 
