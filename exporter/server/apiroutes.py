@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from exporter.events import EventKind, TooManyListeners
 from exporter.server import replies
 from exporter.server.api import encode, incident_pieces, list_pieces, target_json
-from exporter.server.body import LAZY_SLICE, send
+from exporter.server.body import send
 from exporter.server.historyform import history_pieces
 from exporter.server.ondemand import Pause, refusal
 from exporter.server.openapi import description
@@ -49,7 +49,7 @@ class Api:
         if recent not in (None, "", "1"):
             return json_error(400, f"recent is {recent!r}; allowed is 1")
         pieces = list_pieces(self._states(request), recent=recent is not None)
-        return await send(request, pieces, JSON, most=LAZY_SLICE)
+        return await send(request, pieces, JSON)
 
     async def target(self, request: web.Request) -> web.StreamResponse:
         """One target in full."""
@@ -86,7 +86,7 @@ class Api:
         after = None if text is None else replies.seconds(text)
         if text is not None and after is None:
             return json_error(400, f"after is {text!r}; allowed is a time as 2026-01-31T12:00:00Z")
-        return await send(request, history_pieces(state, after), JSON, most=LAZY_SLICE)
+        return await send(request, history_pieces(state, after), JSON)
 
     async def incidents(self, request: web.Request) -> web.StreamResponse:
         """The traces that were kept of the incidents of one target."""
@@ -97,7 +97,7 @@ class Api:
         if not re.fullmatch("[0-9]{1,3}", limit, re.ASCII):
             return json_error(400, f"limit is {limit!r}; allowed is a whole number from 0 to 999")
         found = await self._source.incidents(name, int(limit))
-        return await send(request, incident_pieces(name, found), JSON, most=LAZY_SLICE)
+        return await send(request, incident_pieces(name, found), JSON)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """What happens, as it happens, of one target or of all."""

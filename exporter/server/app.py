@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 
 from exporter.errors import FtrError
 from exporter.server.apiroutes import Api
-from exporter.server.body import LAZY_SLICE, send
+from exporter.server.body import send
 from exporter.server.frame import CONTENT_TYPE as HTML
 from exporter.server.frame import POLICY
 from exporter.server.lifecycle import Reload, reload_routes
@@ -96,7 +96,7 @@ class _Endpoints:
     async def home(self, request: web.Request) -> web.StreamResponse:
         """All targets at a glance."""
         pieces = home_pieces(self._source.targets(), telemetry_path=self._telemetry_path)
-        return await send(request, pieces, HTML, _PAGE, most=LAZY_SLICE)
+        return await send(request, pieces, HTML, _PAGE)
 
     async def page(self, request: web.Request) -> web.StreamResponse:
         """One target: its path, and how it was of late."""

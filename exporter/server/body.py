@@ -14,16 +14,10 @@ from aiohttp import hdrs, web
 from exporter.server.negotiate import accepts_gzip
 
 SLICE = 256 * 1024
-"""Bytes that are made, joined, compressed or written in one go, where making them is cheap: below
-
-2 ms of work each.
-"""
-
-LAZY_SLICE = 64 * 1024
-"""As `SLICE`, where making the pieces takes some 30 us for half a KiB."""
+"""Bytes that are joined, compressed inline or written in one go: below 2 ms of work each."""
 
 _LONG = 0.002
-"""Seconds after which it is the event loop's turn again."""
+"""Seconds of making pieces after which it is the event loop's turn again."""
 
 WRITE_TIMEOUT = 30.0
 """Seconds that a client has to take one slice."""
@@ -58,13 +52,12 @@ async def send(
     pieces: Iterable[bytes],
     content_type: str,
     headers: Mapping[str, str] | None = None,
-    *,
-    most: int = SLICE,
 ) -> web.StreamResponse:
     """Answer 200 with the joined pieces, gzipped where the client takes it.
 
     A small body goes out whole with its length. A large one is streamed: compressed in a
-    thread, in slices of about `most` bytes, giving way to the event loop between them.
+    thread, slice by slice, giving way to the event loop between them. Pieces may be made by asking
+    for them.
     """
     gzip = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
     all_headers = {
@@ -74,7 +67,7 @@ async def send(
     }
     if gzip:
         all_headers[hdrs.CONTENT_ENCODING] = "gzip"
-    groups = slices(pieces, most)
+    groups = slices(pieces, SLICE)
     first = next(groups, [])
     second = next(groups, None)
     if second is None:

@@ -67,9 +67,12 @@ class HopWatch:
 
         Nearly always all were last seen when it was `hit`; there a tuple is kept, which takes less.
         """
-        if not isinstance(self._known, dict):
-            self._known = dict.fromkeys(self._known, self.hit)
-        return self._known
+        self._known = known = self._unfolded()
+        return known
+
+    def _unfolded(self) -> dict[str, int]:
+        known = self._known
+        return known if isinstance(known, dict) else dict.fromkeys(known, self.hit)
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -198,11 +201,8 @@ class HopWatch:
     def state(self) -> list[object]:
         """All that is remembered, fit for JSON."""
         counts = [getattr(self, name) for name in _COUNTS]
-        known = (
-            self._known if isinstance(self._known, dict) else dict.fromkeys(self._known, self.hit)
-        )
-        rivals, comers = self.rivals.state(), self._comers.state()
-        return [list(known.items()), rivals, comers, counts, self.tentative, self._latest]
+        known, rivals = list(self._unfolded().items()), self.rivals.state()
+        return [known, rivals, self._comers.state(), counts, self.tentative, self._latest]
 
     @classmethod
     def restored(cls, state: object) -> HopWatch:
@@ -258,8 +258,7 @@ class HopWatch:
         return hits
 
     def _notice(self, address: str, cycle: int, *, own: bool) -> None:
-        if self._comers is NO_COMERS:
-            self._comers = Comers()
+        self._comers = Comers() if self._comers is NO_COMERS else self._comers
         self._comers.notice(address, cycle, own=own)
 
     def _note_mixture(self, answers: Sequence[str], cycle: int) -> None:
