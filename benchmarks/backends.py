@@ -14,6 +14,7 @@ from exporter.model import Family, Probe, Response
 from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_candidate
+from exporter.sockets.readiness import run
 from exporter.sockets.table import CANDIDATES, Candidate
 from exporter.strategy import Plan
 from exporter.tracer import ResponseCounts, Tracer
@@ -55,10 +56,8 @@ def _figures(candidate: Candidate, family: Family, size: Size) -> dict[str, list
     figures: dict[str, list[float]] = {column.name: [] for column in _COLUMNS}
     for _ in range(size.runs):
         try:
-            waited, cpu = asyncio.run(
-                _run(candidate, family, int(size.window * _ROUNDS_PER_SECOND))
-            )
-            seconds = asyncio.run(_trace(candidate, family))
+            waited, cpu = run(_run(candidate, family, int(size.window * _ROUNDS_PER_SECOND)))
+            seconds = run(_trace(candidate, family))
         except SocketUnavailable:
             return {}
         values = (
