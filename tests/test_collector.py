@@ -10,6 +10,7 @@ import pytest
 
 from exporter import collector
 from exporter.collector import Collector, is_due
+from tests.clock import until
 
 SCRIPT = """
 import gc, weakref
@@ -69,9 +70,7 @@ def test_it_looks_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         ours = Collector()
         ours.rings = 20_000
         task = asyncio.create_task(ours.run())
-        async with asyncio.timeout(10):
-            while ours.rings:  # noqa: ASYNC110 - nothing else tells of it
-                await asyncio.sleep(0.01)
+        await until(lambda: not ours.rings)
         task.cancel()
 
     asyncio.run(scenario())
