@@ -28,7 +28,7 @@ WEB = web("500ms", "300ms")
 
 
 def limited(descriptors: int) -> tuple[str, ...]:
-    """The command that starts another with so many descriptors at most."""
+    """The command that starts another with so many descriptors at most, or limits a process."""
     return ("prlimit", f"--nofile={descriptors}:{descriptors}")
 
 
@@ -68,16 +68,17 @@ def test_strangers_cannot_take_the_descriptors_of_probes(lab_factory: LabFactory
 
 
 def test_no_descriptor_is_an_error_and_no_loss(lab_factory: LabFactory) -> None:
-    """So few were allowed that some connections took the last: TCP, which needs one for each probe,
+    """So few were allowed while it ran that connections took the last: TCP, which needs one for
 
-    told that as a local failure; ICMP and UDP went on with theirs; then all was as before.
+    each probe, told that as a local failure; ICMP and UDP went on with theirs; then all was well.
     """
     lab = lab_factory("small")
     with running(lab, WEB) as daemon:
-        held = int(Stock.of(daemon, daemon.until_traced(3, *PROTOCOLS)).descriptors)
-    with running(lab, WEB, under=limited(2 * held - 2)) as daemon:
-        stock = Stock.of(daemon, daemon.until_traced(3, *PROTOCOLS))
-        with hoarders(daemon, min(2 * held, BACKLOG)):
+        daemon.until(all_reached)
+        stock = Stock.of(daemon, further(daemon, 3))
+        few = int(stock.descriptors) + BACKLOG // 2
+        assert lab.run([*limited(few), f"--pid={daemon.process.pid}"]).returncode == 0
+        with hoarders(daemon, BACKLOG):
             time.sleep(4)
         daemon.until(all_reached)
         after = further(daemon, 3)
