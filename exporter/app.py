@@ -24,7 +24,6 @@ from exporter.measure import Services
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics, SourceCounts
 from exporter.model import Family, HostInfo, Response
-from exporter.pacer import Pacer
 from exporter.probe.prober import Names, Prober
 from exporter.resolver import Resolver
 from exporter.scheduler import Scheduler
@@ -36,6 +35,7 @@ from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
 from exporter.store import Store
 from exporter.supply import Supply
+from exporter.trace.pacer import Pacer
 from exporter.view import View
 
 if TYPE_CHECKING:

@@ -14,22 +14,22 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from exporter.branches import flows_wanted
 from exporter.enrichment.enricher import Enricher
 from exporter.errors import ErrorReason, ProbeError, ResolveError
 from exporter.families import first_family
-from exporter.flowset import FlowSet, Wiring
 from exporter.model import Family, Protocol, Response, StopReason, Trace
-from exporter.outcome import Subject, conclude, could_not_try
-from exporter.pacer import Pacer
 from exporter.report import Heading, JsonLinesReport, JsonReport, Report, TextReport
 from exporter.resolver import Resolver
 from exporter.settings import EnrichmentSettings, ResolverSettings
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket
 from exporter.sockets.readiness import run
-from exporter.strategy import Plan
-from exporter.tracer import ResponseCounts
+from exporter.trace.branches import flows_wanted
+from exporter.trace.flowset import FlowSet, Wiring
+from exporter.trace.outcome import Subject, conclude, could_not_try
+from exporter.trace.pacer import Pacer
+from exporter.trace.strategy import Plan
+from exporter.trace.tracer import ResponseCounts
 
 _PROBES_PER_SECOND = 1000
 _PATIENCE_SECONDS = 0.1

@@ -7,21 +7,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from exporter.branches import flows_wanted
 from exporter.errors import ErrorReason, ProbeError
 from exporter.families import Resolve
-from exporter.flowset import FlowSet, Open, Wiring
 from exporter.memory import Keeper, PathMemory
 from exporter.model import Family, HostInfo, Protocol, Response, Trace
-from exporter.mtuprobe import MtuProber
-from exporter.outcome import Subject, conclude, could_not_try, joined
 from exporter.pace import pace_for
-from exporter.pacer import Pacer
 from exporter.settings import Target
 from exporter.sockets.base import SocketRequest
-from exporter.strategy import Plan
 from exporter.tally import Tally
-from exporter.tracer import ResponseCounts
+from exporter.trace.branches import flows_wanted
+from exporter.trace.flowset import FlowSet, Open, Wiring
+from exporter.trace.mtuprobe import MtuProber
+from exporter.trace.outcome import Subject, conclude, could_not_try, joined
+from exporter.trace.pacer import Pacer
+from exporter.trace.strategy import Plan
+from exporter.trace.tracer import ResponseCounts
 from exporter.view import View
 from exporter.watch.verdict import Verdict
 

@@ -11,8 +11,8 @@ from typing import Protocol as Interface
 from exporter.historydb import PathKey
 from exporter.jsonform import rfc3339, trace_json
 from exporter.model import Family, HostInfo, Response, Trace
-from exporter.mtu import PathMtu
 from exporter.path import Path
+from exporter.trace.mtu import PathMtu
 from exporter.view import PathFacts
 from exporter.watch.verdict import Verdict, change_json
 from exporter.watch.watcher import BadState, PathWatcher

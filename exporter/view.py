@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.model import Family, HostInfo, Protocol, Trace
-from exporter.mtu import PathMtu
 from exporter.path import Path
 from exporter.settings import Target
 from exporter.tally import Tally
+from exporter.trace.mtu import PathMtu
 from exporter.watch.verdict import NOTHING_LEARNT, Knowledge
 
 Key = tuple[str, Family]

@@ -7,11 +7,11 @@ import asyncio
 from exporter.errors import ResolveError
 from exporter.measure import Services
 from exporter.model import NOTHING_KNOWN, Family, FamilyChoice, HostInfo, Response
-from exporter.pacer import Pacer
 from exporter.probe import run
 from exporter.settings import Module, Target
 from exporter.target import TargetMonitor
-from exporter.tracer import ResponseCounts
+from exporter.trace.pacer import Pacer
+from exporter.trace.tracer import ResponseCounts
 from exporter.view import Key, View
 from exporter.watch.verdict import Verdict
 from tests.virtual import Routing, SimulatedNetwork

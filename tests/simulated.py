@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from exporter.model import Kind, Probe, Response
-from exporter.strategy import Lesson, Plan, TraceState
+from exporter.trace.strategy import Lesson, Plan, TraceState
 
 DESTINATION = "192.0.2.1"
 

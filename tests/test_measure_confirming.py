@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from exporter.model import Family, HostInfo, Probe, Protocol, StopReason, Trace
-from exporter.outcome import joined
 from exporter.settings import Module, Target
 from exporter.target import TargetMonitor
+from exporter.trace.outcome import joined
 from exporter.view import View
 from tests.monitoring import HOST, V4, Stage
 from tests.simulated import Answer

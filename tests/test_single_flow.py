@@ -9,11 +9,11 @@ import pytest
 
 from exporter.extensions import internet_checksum
 from exporter.model import Family, Probe, Protocol
-from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket
-from exporter.strategy import Plan
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.trace.pacer import Pacer
+from exporter.trace.strategy import Plan
+from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.conftest import LabFactory
 from tests.lab.lab import Lab
 from tests.lab.packets import parse

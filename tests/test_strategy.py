@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.findings import has_loop
 from exporter.model import Kind, Probe, StopReason
-from exporter.strategy import Lesson, Plan, TraceState
+from exporter.trace.findings import has_loop
+from exporter.trace.strategy import Lesson, Plan, TraceState
 from tests.simulated import DESTINATION, Answer, Network, path, play, respond
 
 ONCE = Plan(rounds=1)

@@ -30,7 +30,7 @@ from exporter.metrics import own_families as families
 from exporter.metrics.family import MetricFamily
 from exporter.metrics.process import ProcessCollector
 from exporter.metrics.text import number
-from exporter.tracer import ResponseCounts
+from exporter.trace.tracer import ResponseCounts
 
 PROCESSING_BUCKETS = (
     *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025),

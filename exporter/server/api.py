@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from exporter.jsonform import host_json, loss_json, rfc3339, trace_json
 from exporter.model import Trace
-from exporter.mtu import PathMtu
 from exporter.path import as_path, links
 from exporter.server.source import TargetState
+from exporter.trace.mtu import PathMtu
 from exporter.view import View
 from exporter.watch.verdict import Balancing, Knowledge
 from exporter.words import errors_in_words, outcome_in_words, remedy_in_words

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from exporter.findings import ends_path
 from exporter.model import Response
+from exporter.trace.findings import ends_path
 
 HERE = 3.0
 """Patience with a hop, in multiples of its own RTT of late and of those on both sides of it."""

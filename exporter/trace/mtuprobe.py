@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import replace
 
 from exporter.errors import ProbeError, SendBlocked, TooBig
-from exporter.flowset import Wiring, local_port
 from exporter.model import Family, Kind, Probe, Protocol, Response
-from exporter.mtu import MtuSearch, PathMtu
 from exporter.sockets.base import ProbeSocket, SocketRequest
+from exporter.trace.flowset import Wiring, local_port
+from exporter.trace.mtu import MtuSearch, PathMtu
 
 _GROWTH_SECONDS = 600.0
 _SHARE_OF_INTERVAL = 0.25

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from exporter.findings import Findings
 from exporter.model import Hop, Response, StopReason
-from exporter.rounds import Round
+from exporter.trace.findings import Findings
+from exporter.trace.rounds import Round
 
 WINDOW = 8
 """TTLs probed ahead of the farthest answer while the length of the path is unknown."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from exporter.errors import ErrorReason
 from exporter.model import Family, Hop, Protocol, StopReason, Trace
-from exporter.strategy import TraceState
+from exporter.trace.strategy import TraceState
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from functools import lru_cache
 
 from exporter.errors import AskAgain, ErrorReason, ProbeError, SendBlocked
 from exporter.model import Probe, Response
-from exporter.outcome import LocalErrors
-from exporter.pacer import Pacer
 from exporter.sockets.base import ProbeSocket
-from exporter.strategy import Lesson, Plan, TraceState
+from exporter.trace.outcome import LocalErrors
+from exporter.trace.pacer import Pacer
+from exporter.trace.strategy import Lesson, Plan, TraceState
 
 _ERRORS_TO_GIVE_UP = 3
 _BLOCKED_RETRY_SECONDS = 0.005

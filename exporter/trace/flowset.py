@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from exporter.errors import ErrorReason, ProbeError
 from exporter.model import Response
-from exporter.outcome import LocalErrors
-from exporter.pacer import Pacer
 from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
-from exporter.strategy import Lesson, Plan, TraceState
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.trace.outcome import LocalErrors
+from exporter.trace.pacer import Pacer
+from exporter.trace.strategy import Lesson, Plan, TraceState
+from exporter.trace.tracer import ResponseCounts, Tracer
 
 Open = Callable[[SocketRequest, Listener], ProbeSocket]
 
