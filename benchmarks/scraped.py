@@ -21,7 +21,7 @@ from exporter.model import (
 from exporter.path import follow
 from exporter.server.source import TargetState
 from exporter.settings import Target
-from exporter.tally import Tally
+from exporter.statistics.tally import Tally
 from exporter.view import View
 
 HOPS = 14

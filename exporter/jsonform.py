@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from exporter.extensions import mpls_stack
 from exporter.interfaces import InterfaceInfo, interface_info, other_objects
-from exporter.loss import PathLoss
 from exporter.model import (
     NOTHING_KNOWN,
     ExtensionObject,
@@ -23,6 +22,7 @@ from exporter.model import (
 )
 from exporter.path import as_path, path_id
 from exporter.returnpath import asymmetry, return_hops
+from exporter.statistics.loss import PathLoss
 
 _DIGITS = 9
 _MOST_OBJECTS = 16

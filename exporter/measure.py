@@ -14,7 +14,7 @@ from exporter.model import Family, HostInfo, Protocol, Response, Trace
 from exporter.pace import pace_for
 from exporter.settings import Target
 from exporter.sockets.base import SocketRequest
-from exporter.tally import Tally
+from exporter.statistics.tally import Tally
 from exporter.trace.branches import flows_wanted
 from exporter.trace.flowset import FlowSet, Open, Wiring
 from exporter.trace.mtuprobe import MtuProber

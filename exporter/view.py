@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exporter.model import Family, HostInfo, Protocol, Trace
 from exporter.path import Path
 from exporter.settings import Target
-from exporter.tally import Tally
+from exporter.statistics.tally import Tally
 from exporter.trace.mtu import PathMtu
 from exporter.watch.verdict import NOTHING_LEARNT, Knowledge
 

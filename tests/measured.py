@@ -26,7 +26,7 @@ from exporter.model import (
 )
 from exporter.path import Path, follow
 from exporter.settings import Module, Target
-from exporter.tally import Tally
+from exporter.statistics.tally import Tally
 from exporter.view import View
 
 TARGET = Target("example", "www.example.net", Module(rtt_buckets=(0.001, 0.01, 1.0)))

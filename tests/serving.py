@@ -25,7 +25,7 @@ from exporter.model import (
 from exporter.path import follow
 from exporter.server import TargetState, make_app, start_server
 from exporter.settings import Target
-from exporter.tally import Tally
+from exporter.statistics.tally import Tally
 from exporter.view import View
 
 STARTED = 1_769_860_800.0  # 2026-01-31T12:00:00Z

@@ -202,8 +202,8 @@ def test_two_hours_of_changing_routes_leave_nothing_behind(
     network = SimulatedNetwork(silence, recording=False)
     monkeypatch.setattr("exporter.app.open_probe_socket", network.open)
     # What is kept of the latest cycles is bounded; let the bound be reached before the middle.
-    monkeypatch.setattr("exporter.recent.CYCLES", 48)
-    monkeypatch.setattr("exporter.recent._SPANS", 2)
+    monkeypatch.setattr("exporter.statistics.recent.CYCLES", 48)
+    monkeypatch.setattr("exporter.statistics.recent._SPANS", 2)
     # Its thread works in real time: in virtual time ever more would wait for it.
     monkeypatch.setattr("exporter.app._open_history", lambda path: Forgetful())
     module = Module(family=FamilyChoice.IPV4, interval=INTERVAL, probes=2)

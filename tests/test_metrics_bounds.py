@@ -12,7 +12,7 @@ from prometheus_client.samples import Sample
 from exporter.errors import ErrorReason
 from exporter.model import Family, FamilyChoice, Hop, StopReason, Trace
 from exporter.settings import Module, Target
-from exporter.tally import Tally
+from exporter.statistics.tally import Tally
 from exporter.view import View
 from tests.measured import (
     TARGET,

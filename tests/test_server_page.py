@@ -14,7 +14,7 @@ from exporter.server import TargetState
 from exporter.server.frame import POLICY
 from exporter.server.page import home_pieces, missing_page, target_page
 from exporter.settings import Target
-from exporter.tally import Tally
+from exporter.statistics.tally import Tally
 from exporter.view import View
 from tests.serving import FAILED, INFOS, REACHED, REFUSED, response, state, trace
 

@@ -11,7 +11,7 @@ from exporter.probe.outcome import Outcome
 from exporter.probe.prober import ProbeRefused, Refusal
 from exporter.server.probe import BadRequest, ProbeEndpoint, time_to_answer
 from exporter.settings import Target
-from exporter.tally import Tally
+from exporter.statistics.tally import Tally
 from exporter.view import View
 from tests.serving import REACHED, World, serving
 

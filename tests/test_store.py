@@ -8,8 +8,8 @@ import pytest
 
 from exporter.model import NOTHING_KNOWN, Family, HostInfo, Protocol
 from exporter.settings import Target
+from exporter.statistics.tally import Tally
 from exporter.store import Store
-from exporter.tally import Tally
 from exporter.view import Key, View
 from tests.virtual import run_virtual
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exporter.jsonform import rfc3339
-from exporter.recent import Cycle, HopSum, Span
 from exporter.server.api import encode
 from exporter.server.source import TargetState
+from exporter.statistics.recent import Cycle, HopSum, Span
 from exporter.view import View
 
 

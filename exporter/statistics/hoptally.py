@@ -9,8 +9,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping, Sequence
 
-from exporter.histogram import Histogram, never_back
 from exporter.model import Hop, Response
+from exporter.statistics.histogram import Histogram, never_back
 
 ADDRESSES_PER_HOP = 64
 """How many responders of a hop are remembered; those of the latest trace always are."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from functools import lru_cache
 
-from exporter.loss import HopCounts, PathLoss, assess
 from exporter.model import Trace
+from exporter.statistics.loss import HopCounts, PathLoss, assess
 
 CYCLES = 20
 """The window spans so many cycles."""

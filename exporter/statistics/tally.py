@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from exporter.errors import ErrorReason
-from exporter.histogram import Histogram
-from exporter.hoptally import HopTallies
-from exporter.jitter import Jitter
-from exporter.losswindow import LossWindow
 from exporter.model import Trace
-from exporter.recent import Recent
 from exporter.settings import Module
+from exporter.statistics.histogram import Histogram
+from exporter.statistics.hoptally import HopTallies
+from exporter.statistics.jitter import Jitter
+from exporter.statistics.losswindow import LossWindow
+from exporter.statistics.recent import Recent
 
 DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds in seconds of the histogram of trace durations."""

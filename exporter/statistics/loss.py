@@ -14,7 +14,7 @@ to a hop only where the hops behind it and the destination share it:
   regression; Barlow and others, Statistical Inference under Order Restrictions, 1972), and none
   above that of the destination.
 
-"Beyond chance" is a likelihood ratio above a bound, see `exporter.binomial`: a hop that shares the
+"Beyond chance" is a likelihood ratio above a bound, see `exporter.statistics.binomial`: a hop that shares the
 loss of those behind it is taken for one that limits its answers in three of 1,000 windows.
 
 What cannot be known: loss on the way back that all answers share looks like loss on the way there,
@@ -29,7 +29,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from exporter.binomial import bound_of, differ, surprise
+from exporter.statistics.binomial import bound_of, differ, surprise
 
 CONFIDENCE = 0.997
 """How sure it is that a hop loses more, or less, than those behind it, where this is said."""
