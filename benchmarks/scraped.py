@@ -18,7 +18,7 @@ from exporter.model import (
     StopReason,
     Trace,
 )
-from exporter.path import follow
+from exporter.reading.path import follow
 from exporter.server.source import TargetState
 from exporter.settings import Target
 from exporter.statistics.tally import Tally

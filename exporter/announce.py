@@ -8,8 +8,8 @@ import time
 import structlog
 
 from exporter.events import EventKind, Hub
-from exporter.jsonform import hop_json, rfc3339, trace_event_json
 from exporter.model import Family, HostInfo, Response, Trace
+from exporter.reading.jsonform import hop_json, rfc3339, trace_event_json
 from exporter.server.api import event_json
 from exporter.settings import Target
 from exporter.view import Key, View

@@ -18,8 +18,8 @@ from typing import Any
 
 from exporter.historydb import Bounds, Entry, PathKey, read_rows, read_state
 from exporter.historystore import Storage
-from exporter.jsonform import rfc3339
 from exporter.model import Family
+from exporter.reading.jsonform import rfc3339
 
 _BATCH_SECONDS = 0.2
 _RETRY_SECONDS = 30.0

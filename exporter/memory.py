@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Protocol as Interface
 
 from exporter.historydb import PathKey
-from exporter.jsonform import rfc3339, trace_json
 from exporter.model import Family, HostInfo, Response, Trace
-from exporter.path import Path
+from exporter.reading.jsonform import rfc3339, trace_json
+from exporter.reading.path import Path
 from exporter.trace.mtu import PathMtu
 from exporter.view import PathFacts
 from exporter.watch.verdict import Verdict, change_json

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.model import Family, HostInfo, Protocol, Trace
-from exporter.path import Path
+from exporter.reading.path import Path
 from exporter.settings import Target
 from exporter.statistics.tally import Tally
 from exporter.trace.mtu import PathMtu

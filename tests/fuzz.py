@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from exporter.errors import MalformedPacket
 from exporter.extensions import internet_checksum, mpls_stack, parse_extensions
-from exporter.interfaces import interface_info, other_objects
 from exporter.model import ExtensionObject, Family
+from exporter.reading.interfaces import interface_info, other_objects
 from exporter.sockets.errqueue import (
     OPTIONS,
     SO_TIMESTAMPING,

@@ -24,7 +24,7 @@ from exporter.model import (
     StopReason,
     Trace,
 )
-from exporter.path import Path, follow
+from exporter.reading.path import Path, follow
 from exporter.settings import Module, Target
 from exporter.statistics.tally import Tally
 from exporter.view import View

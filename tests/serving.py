@@ -22,7 +22,7 @@ from exporter.model import (
     StopReason,
     Trace,
 )
-from exporter.path import follow
+from exporter.reading.path import follow
 from exporter.server import TargetState, make_app, start_server
 from exporter.settings import Target
 from exporter.statistics.tally import Tally

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.model import Family, FamilyChoice, HostInfo, Kind, Probe, Protocol, StopReason
 from exporter.pace import pace_for
-from exporter.path import as_path, path_id
+from exporter.reading.path import as_path, path_id
 from exporter.settings import Module
 from tests.monitoring import OTHER_V4, V4, Stage, shown
 from tests.simulated import Answer

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exporter.extensions import mpls_stack
-from exporter.interfaces import InterfaceInfo, interface_info
 from exporter.model import (
     NOTHING_KNOWN,
     Family,
@@ -15,8 +14,9 @@ from exporter.model import (
     Response,
     Trace,
 )
+from exporter.reading.interfaces import InterfaceInfo, interface_info
+from exporter.reading.words import unreachable_mark
 from exporter.report.base import Heading
-from exporter.words import unreachable_mark
 
 _MOST_COLUMNS = 4
 _RTT_WIDTH = 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exporter.jsonform import rfc3339
+from exporter.reading.jsonform import rfc3339
 from exporter.server.api import encode
 from exporter.server.source import TargetState
 from exporter.statistics.recent import Cycle, HopSum, Span

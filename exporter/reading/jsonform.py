@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from exporter.extensions import mpls_stack
-from exporter.interfaces import InterfaceInfo, interface_info, other_objects
 from exporter.model import (
     NOTHING_KNOWN,
     ExtensionObject,
@@ -20,8 +19,9 @@ from exporter.model import (
     StopReason,
     Trace,
 )
-from exporter.path import as_path, path_id
-from exporter.returnpath import asymmetry, return_hops
+from exporter.reading.interfaces import InterfaceInfo, interface_info, other_objects
+from exporter.reading.path import as_path, path_id
+from exporter.reading.returnpath import asymmetry, return_hops
 from exporter.statistics.loss import PathLoss
 
 _DIGITS = 9
@@ -53,7 +53,7 @@ def trace_json(
     target: str,
     path: tuple[str | None, ...],
 ) -> dict[str, object]:
-    """A finished trace; `path` is what `exporter.path.follow` made of it.
+    """A finished trace; `path` is what `exporter.reading.path.follow` made of it.
 
     `code` is there where the reason to stop is `unreachable`; `errors` (reason: count) and
     `message` where something failed locally. `path_id` is None while no hop is known.
