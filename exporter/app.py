@@ -18,8 +18,8 @@ from exporter.announce import Announcer
 from exporter.enrichment.enricher import Enricher
 from exporter.events import Hub
 from exporter.fleet import Fleet
-from exporter.history import History
-from exporter.historydb import IN_MEMORY
+from exporter.history.database import IN_MEMORY
+from exporter.history.recorder import History
 from exporter.measure import Services
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics, SourceCounts

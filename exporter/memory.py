@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol as Interface
 
-from exporter.historydb import PathKey
+from exporter.history.database import PathKey
 from exporter.model import Family, HostInfo, Response, Trace
 from exporter.reading.jsonform import rfc3339, trace_json
 from exporter.reading.path import Path

@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from exporter import historydb, historystore
-from exporter.historydb import Bounds, CorruptFile, Entry, PathKey, in_memory, read_rows, read_state
-from exporter.historystore import Storage
+from exporter.history import database as historydb
+from exporter.history import store as historystore
+from exporter.history.database import (
+    Bounds,
+    CorruptFile,
+    Entry,
+    PathKey,
+    in_memory,
+    read_rows,
+    read_state,
+)
+from exporter.history.store import Storage
 from exporter.model import Family
 from tests.clock import Clock
 

@@ -23,8 +23,6 @@ LEVELS: dict[str, int] = {
     "exporter.trace": 1,
     "exporter.trace.mtuprobe": 3,
     "exporter.history": 2,
-    "exporter.historydb": 2,
-    "exporter.historystore": 2,
     "exporter.differences": 1,
     "exporter.statistics": 1,
     "exporter.collector": 2,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from exporter.errors import FtrError
-from exporter.historydb import PathKey
+from exporter.history.database import PathKey
 from exporter.measure import Services
 from exporter.model import Family
 from exporter.target import TargetMonitor

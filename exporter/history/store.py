@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from exporter.historydb import (
+from exporter.history.database import (
     Bounds,
     CorruptFile,
     Entry,

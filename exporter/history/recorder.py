@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from exporter.historydb import Bounds, Entry, PathKey, read_rows, read_state
-from exporter.historystore import Storage
+from exporter.history.database import Bounds, Entry, PathKey, read_rows, read_state
+from exporter.history.store import Storage
 from exporter.model import Family
 from exporter.reading.jsonform import rfc3339
 
