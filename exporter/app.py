@@ -24,8 +24,8 @@ from exporter.measure import Services
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics, SourceCounts
 from exporter.model import Family, HostInfo, Response
+from exporter.names.resolver import Resolver
 from exporter.probe.prober import Names, Prober
-from exporter.resolver import Resolver
 from exporter.scheduler import Scheduler
 from exporter.server import make_app
 from exporter.server.listen import start_server

@@ -16,10 +16,10 @@ from dataclasses import replace
 
 from exporter.enrichment.enricher import Enricher
 from exporter.errors import ErrorReason, ProbeError, ResolveError
-from exporter.families import first_family
 from exporter.model import Family, Protocol, Response, StopReason, Trace
+from exporter.names.families import first_family
+from exporter.names.resolver import Resolver
 from exporter.report import Heading, JsonLinesReport, JsonReport, Report, TextReport
-from exporter.resolver import Resolver
 from exporter.settings import EnrichmentSettings, ResolverSettings
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from exporter.errors import ErrorReason, ProbeError
-from exporter.families import Resolve
 from exporter.memory import Keeper, PathMemory
 from exporter.model import Family, HostInfo, Protocol, Response, Trace
+from exporter.names.families import Resolve
 from exporter.pace import pace_for
 from exporter.settings import Target
 from exporter.sockets.base import SocketRequest

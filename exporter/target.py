@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from exporter.errors import ErrorReason, ResolveError
-from exporter.families import first_family
 from exporter.measure import PathMonitor, Services
 from exporter.model import Family, FamilyChoice
+from exporter.names.families import first_family
 from exporter.settings import Target
 
 

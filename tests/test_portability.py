@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter import service
-from exporter.hosts import default_path
+from exporter.names.hosts import default_path
 from tests.probing import run
 from tests.test_layering import modules
 

@@ -22,9 +22,9 @@ import dns.rdtypes.ANY.PTR
 import dns.rdtypes.ANY.TXT
 import dns.resolver
 
-from exporter.hosts import canonical_any, signature
-from exporter.lookup import Answer, LookupFailed
-from exporter.nameserver import PlainNameserver
+from exporter.names.hosts import canonical_any, signature
+from exporter.names.lookup import Answer, LookupFailed
+from exporter.names.nameserver import PlainNameserver
 from exporter.settings import ResolverSettings
 
 _NO_TTL = 2**31 - 1

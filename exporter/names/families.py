@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 
 from exporter.errors import ResolveError
-from exporter.lookup import LookupFailed
 from exporter.model import Family
+from exporter.names.lookup import LookupFailed
 
 Resolve = Callable[[str, Family], Awaitable[tuple[str, ...]]]
 

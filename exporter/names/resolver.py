@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.errors import ResolveError
-from exporter.hosts import HostsFile, canonical, localhost
-from exporter.lookup import Answer, LookupFailed, reverse_name
 from exporter.model import Family
+from exporter.names.hosts import HostsFile, canonical, localhost
+from exporter.names.lookup import Answer, LookupFailed, reverse_name
 from exporter.settings import ResolverSettings
 
 if TYPE_CHECKING:
-    from exporter.dnsquery import DnsClient
+    from exporter.names.query import DnsClient
 
-_DNS = "exporter.dnsquery"
+_DNS = "exporter.names.query"
 _RECORD = {Family.IPV4: "A", Family.IPV6: "AAAA"}
 _FAMILY_NAME = {Family.IPV4: "IPv4", Family.IPV6: "IPv6"}
 _HOST_NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -96,7 +96,7 @@ class Resolver:
         if self._client is None:
             if _DNS not in sys.modules:
                 await asyncio.to_thread(import_module, _DNS)
-            from exporter.dnsquery import DnsClient
+            from exporter.names.query import DnsClient
 
             self._client = self._client or DnsClient(self._settings, self._resolv_conf)
         return self._client
