@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter import systemd
 from exporter.announce import Announcer
 from exporter.enrichment.enricher import Enricher
 from exporter.events import Hub
@@ -26,6 +25,7 @@ from exporter.metrics.own import OwnMetrics, SourceCounts
 from exporter.model import Family, HostInfo, Response
 from exporter.names.resolver import Resolver
 from exporter.probe.prober import Names, Prober
+from exporter.process import systemd
 from exporter.scheduler import Scheduler
 from exporter.server import make_app
 from exporter.server.listen import start_server

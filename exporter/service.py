@@ -15,13 +15,13 @@ import structlog
 
 from exporter import __version__
 from exporter.app import Daemon, Options
-from exporter.collector import COLLECTOR
 from exporter.config.load import load_config
 from exporter.errors import ConfigError, FtrError
-from exporter.exhaustion import Exhaustion, is_exhausted
-from exporter.log import configure
+from exporter.process.collector import COLLECTOR
+from exporter.process.exhaustion import Exhaustion, is_exhausted
+from exporter.process.log import configure
+from exporter.process.systemd import inherited_sockets
 from exporter.sockets.readiness import runner
-from exporter.systemd import inherited_sockets
 
 if TYPE_CHECKING:
     from exporter.server.guard import Guard

@@ -16,7 +16,14 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from exporter.errors import FtrError
-from exporter.logformat import Fields, console, exception_fields, fields_of, json_line, logfmt
+from exporter.process.logformat import (
+    Fields,
+    console,
+    exception_fields,
+    fields_of,
+    json_line,
+    logfmt,
+)
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
