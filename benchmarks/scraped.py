@@ -18,11 +18,11 @@ from exporter.model import (
     StopReason,
     Trace,
 )
+from exporter.monitoring.view import View
 from exporter.reading.path import follow
 from exporter.server.source import TargetState
 from exporter.settings import Target
 from exporter.statistics.tally import Tally
-from exporter.view import View
 
 HOPS = 14
 _STARTED = 1_769_860_800.0

@@ -9,10 +9,10 @@ import structlog
 
 from exporter.events import EventKind, Hub
 from exporter.model import Family, HostInfo, Response, Trace
+from exporter.monitoring.view import Key, View
 from exporter.reading.jsonform import hop_json, rfc3339, trace_event_json
 from exporter.server.api import event_json
 from exporter.settings import Target
-from exporter.view import Key, View
 from exporter.watch.verdict import Verdict, change_json
 
 log = structlog.get_logger("daemon")

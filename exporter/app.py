@@ -16,27 +16,27 @@ import structlog
 from exporter.announce import Announcer
 from exporter.enrichment.enricher import Enricher
 from exporter.events import Hub
-from exporter.fleet import Fleet
 from exporter.history.database import IN_MEMORY
 from exporter.history.recorder import History
-from exporter.measure import Services
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics, SourceCounts
 from exporter.model import Family, HostInfo, Response
+from exporter.monitoring.fleet import Fleet
+from exporter.monitoring.measure import Services
+from exporter.monitoring.scheduler import Scheduler
+from exporter.monitoring.store import Store
+from exporter.monitoring.view import View
 from exporter.names.resolver import Resolver
 from exporter.probe.prober import Names, Prober
 from exporter.process import systemd
-from exporter.scheduler import Scheduler
 from exporter.server import make_app
 from exporter.server.listen import start_server
 from exporter.server.probe import ProbeEndpoint
 from exporter.server.source import TargetState
 from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
-from exporter.store import Store
 from exporter.supply import Supply
 from exporter.trace.pacer import Pacer
-from exporter.view import View
 
 if TYPE_CHECKING:
     from exporter.server.guard import Guard

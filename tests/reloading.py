@@ -12,8 +12,8 @@ import pytest
 from exporter.app import Daemon, Options
 from exporter.errors import ConfigError
 from exporter.model import FamilyChoice
+from exporter.monitoring.view import View
 from exporter.settings import Config, EnrichmentSettings, Module, Target
-from exporter.view import View
 from tests.clock import until
 from tests.daemon import Scrape
 from tests.monitoring import Forgetful

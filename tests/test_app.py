@@ -71,7 +71,9 @@ def test_targets_in_the_order_of_the_configuration(
     network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each with its views and the time of its next cycle; a stranger is nobody."""
-    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+    use_virtual_clock(
+        monkeypatch, "exporter.app", "exporter.monitoring.measure", "exporter.monitoring.scheduler"
+    )
 
     async def scene(daemon: Daemon) -> None:
         await asyncio.sleep(25)
@@ -95,7 +97,9 @@ def test_log_tells_changes_of_state_once(
     network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Thirty cycles: reached, no route, reached again; the rest is for level debug."""
-    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+    use_virtual_clock(
+        monkeypatch, "exporter.app", "exporter.monitoring.measure", "exporter.monitoring.scheduler"
+    )
 
     async def scene(daemon: Daemon) -> None:
         for failing in (no_failure, no_route, no_failure):
@@ -119,7 +123,9 @@ def test_cycle_skipped_before_the_first_has_ended_is_on_show(
     network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A silent destination takes longer than the interval: counters, but no outcome yet."""
-    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+    use_virtual_clock(
+        monkeypatch, "exporter.app", "exporter.monitoring.measure", "exporter.monitoring.scheduler"
+    )
     network.routing = silence
 
     async def scene(daemon: Daemon) -> None:

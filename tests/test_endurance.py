@@ -198,7 +198,9 @@ def test_two_hours_of_changing_routes_leave_nothing_behind(
 
     back, no counter ever went backwards, and the log at level info told changes only.
     """
-    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+    use_virtual_clock(
+        monkeypatch, "exporter.app", "exporter.monitoring.measure", "exporter.monitoring.scheduler"
+    )
     network = SimulatedNetwork(silence, recording=False)
     monkeypatch.setattr("exporter.app.open_probe_socket", network.open)
     # What is kept of the latest cycles is bounded; let the bound be reached before the middle.

@@ -23,7 +23,7 @@ from tests.virtual import SimulatedNetwork, chain, run_virtual, use_virtual_cloc
 
 def test_a_cycle_out_of_turn_moves_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a minute after a cycle one more is asked for; the regular ones keep their second."""
-    use_virtual_clock(monkeypatch, "exporter.scheduler")
+    use_virtual_clock(monkeypatch, "exporter.monitoring.scheduler")
 
     async def test() -> None:
         job = Cycle("example", 60.0, 2.0)
@@ -62,7 +62,9 @@ def test_events_of_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
     network = SimulatedNetwork(chain(0.01, 0.02, 0.03))
     monkeypatch.setattr("exporter.app.open_probe_socket", network.open)
     monkeypatch.setattr("exporter.app._open_history", lambda path: Forgetful())
-    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+    use_virtual_clock(
+        monkeypatch, "exporter.app", "exporter.monitoring.measure", "exporter.monitoring.scheduler"
+    )
     made: list[str] = []
     hear = Announcer.heard
 

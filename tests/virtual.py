@@ -159,7 +159,7 @@ class SimulatedNetwork:
         self._recording = recording
 
     def open(self, request: SocketRequest, listener: Listener) -> ProbeSocket:
-        """See `exporter.measure.Open`."""
+        """See `exporter.monitoring.measure.Open`."""
         if self.refusal is not None:
             raise self.refusal
         socket = SimulatedSocket(self, request, listener)

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Iterator
 
 from exporter.model import Trace
+from exporter.monitoring.view import View
 from exporter.reading.jsonform import host_json, loss_json, rfc3339, trace_json
 from exporter.reading.path import as_path, links
 from exporter.reading.words import errors_in_words, outcome_in_words, remedy_in_words
 from exporter.server.source import TargetState
 from exporter.trace.mtu import PathMtu
-from exporter.view import View
 from exporter.watch.verdict import Balancing, Knowledge
 
 RECENT = 30

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol as Interface
 
 from exporter.events import Hub
+from exporter.monitoring.view import View
 from exporter.settings import Target
-from exporter.view import View
 
 
 @dataclass(frozen=True, slots=True)

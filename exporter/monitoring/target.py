@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from exporter.errors import ErrorReason, ResolveError
-from exporter.measure import PathMonitor, Services
 from exporter.model import Family, FamilyChoice
+from exporter.monitoring.measure import PathMonitor, Services
 from exporter.names.families import first_family
 from exporter.settings import Target
 

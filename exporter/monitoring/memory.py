@@ -10,10 +10,10 @@ from typing import Protocol as Interface
 
 from exporter.history.database import PathKey
 from exporter.model import Family, HostInfo, Response, Trace
+from exporter.monitoring.view import PathFacts
 from exporter.reading.jsonform import rfc3339, trace_json
 from exporter.reading.path import Path
 from exporter.trace.mtu import PathMtu
-from exporter.view import PathFacts
 from exporter.watch.verdict import Verdict, change_json
 from exporter.watch.watcher import BadState, PathWatcher
 

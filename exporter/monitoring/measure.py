@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from exporter.errors import ErrorReason, ProbeError
-from exporter.memory import Keeper, PathMemory
 from exporter.model import Family, HostInfo, Protocol, Response, Trace
+from exporter.monitoring.memory import Keeper, PathMemory
+from exporter.monitoring.pace import pace_for
+from exporter.monitoring.view import View
 from exporter.names.families import Resolve
-from exporter.pace import pace_for
 from exporter.settings import Target
 from exporter.sockets.base import SocketRequest
 from exporter.statistics.tally import Tally
@@ -22,7 +23,6 @@ from exporter.trace.outcome import Subject, conclude, could_not_try, joined
 from exporter.trace.pacer import Pacer
 from exporter.trace.strategy import Plan
 from exporter.trace.tracer import ResponseCounts
-from exporter.view import View
 from exporter.watch.verdict import Verdict
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from exporter.model import Family, HostInfo
-from exporter.view import View
+from exporter.monitoring.view import View
 
 Key = tuple[str, Family]
 

@@ -18,7 +18,7 @@ from typing import Protocol as Interface
 
 import structlog
 
-from exporter.slots import Slots
+from exporter.monitoring.slots import Slots
 
 log = structlog.get_logger("scheduler")
 

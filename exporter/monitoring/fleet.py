@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from exporter.differences import Differences, compare
-from exporter.measure import Services
 from exporter.model import Family
-from exporter.scheduler import Scheduler
+from exporter.monitoring.differences import Differences, compare
+from exporter.monitoring.measure import Services
+from exporter.monitoring.scheduler import Scheduler
+from exporter.monitoring.target import TargetMonitor
 from exporter.settings import Target
-from exporter.target import TargetMonitor
 
 T = TypeVar("T")
 
