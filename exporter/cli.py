@@ -155,12 +155,12 @@ def daemon_parser() -> argparse.ArgumentParser:
 def _daemon(arguments: Sequence[str]) -> int:
     _hold_reloads()
     options = daemon_parser().parse_args(arguments)
-    from exporter.service import serve
+    from exporter.daemon.service import serve
 
     return serve(options)
 
 
 def _hold_reloads() -> None:
-    """Let the kernel keep a SIGHUP, which would end us, until `exporter.service` can reload."""
+    """Let the kernel keep a SIGHUP, which would end us, until `exporter.daemon.service` can reload."""
     with contextlib.suppress(AttributeError):  # Windows has no SIGHUP
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})

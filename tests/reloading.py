@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from exporter.app import Daemon, Options
+from exporter.daemon.app import Daemon, Options
 from exporter.errors import ConfigError
 from exporter.model import FamilyChoice
 from exporter.monitoring.view import View
@@ -79,10 +79,10 @@ def play(
     clocks = ("app", "measure", "memory", "scheduler")
     use_virtual_clock(patch, *(f"exporter.{each}" for each in clocks))
     network = SimulatedNetwork(routing, recording=False)
-    patch.setattr("exporter.app.open_probe_socket", network.open)
-    patch.setattr("exporter.app._open_history", lambda path: Forgetful())
+    patch.setattr("exporter.daemon.app.open_probe_socket", network.open)
+    patch.setattr("exporter.daemon.app._open_history", lambda path: Forgetful())
     # A thread works in real time, which virtual time does not wait for.
-    patch.setattr("exporter.supply.asyncio.to_thread", _inline)
+    patch.setattr("exporter.daemon.supply.asyncio.to_thread", _inline)
 
     async def run() -> None:
         stop, stage = asyncio.Event(), Stage(Config(targets, **sections), network)

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from exporter.app import Daemon, Options
+from exporter.daemon.app import Daemon, Options
 from exporter.model import FamilyChoice
 from exporter.server.listen import ListenError
 from exporter.settings import Config, EnrichmentSettings, Module, ResolverSettings, Target
@@ -37,9 +37,9 @@ Scene = Callable[[Daemon], Awaitable[None]]
 def network(monkeypatch: pytest.MonkeyPatch) -> SimulatedNetwork:
     """Every daemon of the test probes this network."""
     simulated = SimulatedNetwork(chain(0.01, 0.02, 0.03))
-    monkeypatch.setattr("exporter.app.open_probe_socket", simulated.open)
+    monkeypatch.setattr("exporter.daemon.app.open_probe_socket", simulated.open)
     # Its thread would answer in real time, which virtual time does not wait for.
-    monkeypatch.setattr("exporter.app._open_history", lambda path: Forgetful())
+    monkeypatch.setattr("exporter.daemon.app._open_history", lambda path: Forgetful())
     return simulated
 
 
@@ -72,7 +72,10 @@ def test_targets_in_the_order_of_the_configuration(
 ) -> None:
     """Each with its views and the time of its next cycle; a stranger is nobody."""
     use_virtual_clock(
-        monkeypatch, "exporter.app", "exporter.monitoring.measure", "exporter.monitoring.scheduler"
+        monkeypatch,
+        "exporter.daemon.app",
+        "exporter.monitoring.measure",
+        "exporter.monitoring.scheduler",
     )
 
     async def scene(daemon: Daemon) -> None:
@@ -98,7 +101,10 @@ def test_log_tells_changes_of_state_once(
 ) -> None:
     """Thirty cycles: reached, no route, reached again; the rest is for level debug."""
     use_virtual_clock(
-        monkeypatch, "exporter.app", "exporter.monitoring.measure", "exporter.monitoring.scheduler"
+        monkeypatch,
+        "exporter.daemon.app",
+        "exporter.monitoring.measure",
+        "exporter.monitoring.scheduler",
     )
 
     async def scene(daemon: Daemon) -> None:
@@ -124,7 +130,10 @@ def test_cycle_skipped_before_the_first_has_ended_is_on_show(
 ) -> None:
     """A silent destination takes longer than the interval: counters, but no outcome yet."""
     use_virtual_clock(
-        monkeypatch, "exporter.app", "exporter.monitoring.measure", "exporter.monitoring.scheduler"
+        monkeypatch,
+        "exporter.daemon.app",
+        "exporter.monitoring.measure",
+        "exporter.monitoring.scheduler",
     )
     network.routing = silence
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 import structlog
 
-from exporter.app import Daemon, Options
+from exporter.daemon.app import Daemon, Options
 from exporter.errors import ProbeError
 from exporter.model import FamilyChoice, Kind, Probe
 from exporter.settings import Config, EnrichmentSettings, Limits, Module, Target
@@ -199,15 +199,18 @@ def test_two_hours_of_changing_routes_leave_nothing_behind(
     back, no counter ever went backwards, and the log at level info told changes only.
     """
     use_virtual_clock(
-        monkeypatch, "exporter.app", "exporter.monitoring.measure", "exporter.monitoring.scheduler"
+        monkeypatch,
+        "exporter.daemon.app",
+        "exporter.monitoring.measure",
+        "exporter.monitoring.scheduler",
     )
     network = SimulatedNetwork(silence, recording=False)
-    monkeypatch.setattr("exporter.app.open_probe_socket", network.open)
+    monkeypatch.setattr("exporter.daemon.app.open_probe_socket", network.open)
     # What is kept of the latest cycles is bounded; let the bound be reached before the middle.
     monkeypatch.setattr("exporter.statistics.recent.CYCLES", 48)
     monkeypatch.setattr("exporter.statistics.recent._SPANS", 2)
     # Its thread works in real time: in virtual time ever more would wait for it.
-    monkeypatch.setattr("exporter.app._open_history", lambda path: Forgetful())
+    monkeypatch.setattr("exporter.daemon.app._open_history", lambda path: Forgetful())
     module = Module(family=FamilyChoice.IPV4, interval=INTERVAL, probes=2)
     targets = tuple(
         Target(f"target-{number}", f"192.0.2.{number}", module) for number in range(1, TARGETS + 1)

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.announce import Announcer
-from exporter.app import Daemon
+from exporter.daemon.announce import Announcer
+from exporter.daemon.app import Daemon
 from exporter.events import EventKind, Hub, Listener
 from exporter.model import Family
 from exporter.settings import Config, Target
@@ -60,10 +60,13 @@ def test_events_of_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trace on demand: each answer, the end of the trace, the state; nothing of other targets,
     and nothing is made for those that nobody listens to."""
     network = SimulatedNetwork(chain(0.01, 0.02, 0.03))
-    monkeypatch.setattr("exporter.app.open_probe_socket", network.open)
-    monkeypatch.setattr("exporter.app._open_history", lambda path: Forgetful())
+    monkeypatch.setattr("exporter.daemon.app.open_probe_socket", network.open)
+    monkeypatch.setattr("exporter.daemon.app._open_history", lambda path: Forgetful())
     use_virtual_clock(
-        monkeypatch, "exporter.app", "exporter.monitoring.measure", "exporter.monitoring.scheduler"
+        monkeypatch,
+        "exporter.daemon.app",
+        "exporter.monitoring.measure",
+        "exporter.monitoring.scheduler",
     )
     made: list[str] = []
     hear = Announcer.heard

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.announce import Announcer
+from exporter.daemon.announce import Announcer
+from exporter.daemon.supply import Supply
 from exporter.enrichment.enricher import Enricher
 from exporter.events import Hub
 from exporter.history.database import IN_MEMORY
@@ -35,7 +36,6 @@ from exporter.server.probe import ProbeEndpoint
 from exporter.server.source import TargetState
 from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
-from exporter.supply import Supply
 from exporter.trace.pacer import Pacer
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter import __version__
-from exporter.app import Daemon, Options
 from exporter.config.load import load_config
+from exporter.daemon.app import Daemon, Options
 from exporter.errors import ConfigError, FtrError
 from exporter.process.collector import COLLECTOR
 from exporter.process.exhaustion import Exhaustion, is_exhausted
