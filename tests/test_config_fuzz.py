@@ -14,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.cli_check import check
+from exporter.commands.check import check
 from exporter.config.jsonschema import json_schema
 from exporter.config.load import parse_config
 from exporter.config.schema import (

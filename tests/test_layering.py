@@ -76,9 +76,7 @@ LEVELS: dict[str, int] = {
     "exporter.process.log": 4,
     "exporter.report": 4,
     "exporter.daemon": 5,
-    "exporter.cli_check": 5,
-    "exporter.cli_sockets": 5,
-    "exporter.cli_trace": 5,
+    "exporter.commands": 5,
     "exporter.cli": 6,
     "exporter.__main__": 7,
 }
