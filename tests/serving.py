@@ -9,7 +9,6 @@ from typing import Any
 
 import aiohttp
 
-from exporter.events import Hub
 from exporter.model import (
     ExtensionObject,
     Family,
@@ -25,6 +24,7 @@ from exporter.model import (
 from exporter.monitoring.view import View
 from exporter.reading.path import follow
 from exporter.server import TargetState, make_app, start_server
+from exporter.server.events import Hub
 from exporter.settings import Target
 from exporter.statistics.tally import Tally
 

@@ -65,7 +65,7 @@ LEVELS: dict[str, int] = {
     "exporter.monitoring.slots": 2,
     "exporter.enrichment": 2,
     "exporter.trace.tracer": 3,
-    "exporter.events": 3,
+    "exporter.server.events": 3,
     "exporter.trace.flowset": 3,
     "exporter.config": 4,
     "exporter.discovery": 4,

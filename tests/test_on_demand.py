@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 
 from exporter.daemon.announce import Announcer
 from exporter.daemon.app import Daemon
-from exporter.events import EventKind, Hub, Listener
 from exporter.model import Family
+from exporter.server.events import EventKind, Hub, Listener
 from exporter.settings import Config, Target
 from exporter.watch.verdict import Difference, Knowledge, PathChange, Verdict
 from tests.cycles import Cycle, Fleet

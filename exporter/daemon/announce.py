@@ -7,11 +7,11 @@ import time
 
 import structlog
 
-from exporter.events import EventKind, Hub
 from exporter.model import Family, HostInfo, Response, Trace
 from exporter.monitoring.view import Key, View
 from exporter.reading.jsonform import hop_json, rfc3339, trace_event_json
 from exporter.server.api import event_json
+from exporter.server.events import EventKind, Hub
 from exporter.settings import Target
 from exporter.watch.verdict import Verdict, change_json
 

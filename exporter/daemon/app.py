@@ -16,7 +16,6 @@ import structlog
 from exporter.daemon.announce import Announcer
 from exporter.daemon.supply import Supply
 from exporter.enrichment.enricher import Enricher
-from exporter.events import Hub
 from exporter.history.database import IN_MEMORY
 from exporter.history.recorder import History
 from exporter.metrics.exposition import Exposition
@@ -31,6 +30,7 @@ from exporter.names.resolver import Resolver
 from exporter.probe.prober import Names, Prober
 from exporter.process import systemd
 from exporter.server import make_app
+from exporter.server.events import Hub
 from exporter.server.listen import start_server
 from exporter.server.probe import ProbeEndpoint
 from exporter.server.source import TargetState

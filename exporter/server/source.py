@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
-from exporter.events import Hub
 from exporter.monitoring.view import View
+from exporter.server.events import Hub
 from exporter.settings import Target
 
 
