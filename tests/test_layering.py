@@ -17,7 +17,7 @@ LEVELS: dict[str, int] = {
     "exporter.model": 0,
     "exporter.errors": 0,
     "exporter.settings": 0,
-    "exporter.extensions": 1,
+    "exporter.sockets.extensions": 1,
     "exporter.reading": 1,
     "exporter.watch": 1,
     "exporter.trace": 1,

@@ -7,9 +7,9 @@ from contextlib import closing
 
 import pytest
 
-from exporter.extensions import internet_checksum
 from exporter.model import Family, Probe, Protocol
 from exporter.sockets.base import SocketRequest
+from exporter.sockets.extensions import internet_checksum
 from exporter.sockets.factory import open_probe_socket
 from exporter.trace.pacer import Pacer
 from exporter.trace.strategy import Plan

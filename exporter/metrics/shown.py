@@ -10,12 +10,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from exporter.extensions import mpls_stack
 from exporter.metrics.text import Buckets, escape
 from exporter.model import NOTHING_KNOWN, HostInfo, Response, Trace
 from exporter.monitoring.view import PathFacts, View
 from exporter.reading.path import Link, Path, as_path, links, path_id
 from exporter.reading.returnpath import return_hops
+from exporter.sockets.extensions import mpls_stack
 from exporter.statistics.histogram import Histogram
 from exporter.statistics.hoptally import AddressTally
 

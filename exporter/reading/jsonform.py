@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from exporter.extensions import mpls_stack
 from exporter.model import (
     NOTHING_KNOWN,
     ExtensionObject,
@@ -22,6 +21,7 @@ from exporter.model import (
 from exporter.reading.interfaces import InterfaceInfo, interface_info, other_objects
 from exporter.reading.path import as_path, path_id
 from exporter.reading.returnpath import asymmetry, return_hops
+from exporter.sockets.extensions import mpls_stack
 from exporter.statistics.loss import PathLoss
 
 _DIGITS = 9

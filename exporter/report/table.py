@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from exporter.extensions import mpls_stack
 from exporter.model import (
     NOTHING_KNOWN,
     Family,
@@ -17,6 +16,7 @@ from exporter.model import (
 from exporter.reading.interfaces import InterfaceInfo, interface_info
 from exporter.reading.words import unreachable_mark
 from exporter.report.base import Heading
+from exporter.sockets.extensions import mpls_stack
 
 _MOST_COLUMNS = 4
 _RTT_WIDTH = 6

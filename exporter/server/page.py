@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from urllib.parse import quote
 
-from exporter.extensions import mpls_stack
 from exporter.model import NOTHING_KNOWN, Hop, HostInfo, Trace
 from exporter.monitoring.view import View
 from exporter.reading.jsonform import rfc3339
@@ -15,6 +14,7 @@ from exporter.reading.words import outcome_in_words
 from exporter.server.api import loss, mean_rtt
 from exporter.server.frame import END, app, encode, top
 from exporter.server.source import TargetState
+from exporter.sockets.extensions import mpls_stack
 
 _TARGETS = ("Target", "Host", "Family", "Address", "State", "RTT", "Loss", "Hops", "AS path")
 _HOPS = ("Hop", "Address", "Name", "AS", "Loss", "Sent", "Best", "Mean", "Worst", "MPLS")
