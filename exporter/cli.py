@@ -161,6 +161,6 @@ def _daemon(arguments: Sequence[str]) -> int:
 
 
 def _hold_reloads() -> None:
-    """Let the kernel keep a SIGHUP, which would end us, until `exporter.daemon.service` can reload."""
+    """Let the kernel keep a SIGHUP, which would end us, until `daemon.service` can reload."""
     with contextlib.suppress(AttributeError):  # Windows has no SIGHUP
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})

@@ -1,7 +1,7 @@
 """The SQLite file of path histories: its schema, its bounds, and what to do where it is broken.
 
-Everything here blocks; `history` calls it from a thread of its own. Tables: `state` (what a watcher
-remembers), `change` (confirmed changes), `incident` (traces around changes and outages). Writes go
+Everything here blocks; `recorder` calls it from a thread of its own. Tables: `state` (what watchers
+remember), `change` (confirmed changes), `incident` (traces around changes and outages). Writes go
 through the write-ahead log, so that readers of the file never wait and a crash loses a moment at
 most, never the file (https://www.sqlite.org/wal.html).
 """

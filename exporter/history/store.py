@@ -1,6 +1,6 @@
 """Keeps path histories in a file as long as that works, and in memory while it does not.
 
-Everything here blocks; `history` calls it from a thread of its own.
+Everything here blocks; `recorder` calls it from a thread of its own.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ to a hop only where the hops behind it and the destination share it:
   regression; Barlow and others, Statistical Inference under Order Restrictions, 1972), and none
   above that of the destination.
 
-"Beyond chance" is a likelihood ratio above a bound, see `exporter.statistics.binomial`: a hop that shares the
-loss of those behind it is taken for one that limits its answers in three of 1,000 windows.
+"Beyond chance" is a likelihood ratio above a bound, see `statistics.binomial`: a hop that shares
+the loss of those behind it is taken for one that limits its answers in three of 1,000 windows.
 
 What cannot be known: loss on the way back that all answers share looks like loss on the way there,
 and a router that limits its answers by just as much as is lost behind it looks like the place.

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.history import database as historydb
-from exporter.history import store as historystore
+from exporter.history import database, store
 from exporter.history.database import (
     Bounds,
     CorruptFile,
@@ -51,9 +50,9 @@ class Bench:
 
 
 def failing(times: int, error: sqlite3.Error) -> Callable[..., None]:
-    """Stands in for a function of `historydb`: fails so often, then works as ever."""
+    """Stands in for a function of `database`: fails so often, then works as ever."""
     left = [times]
-    real = historydb.write
+    real = database.write
 
     def write(file: sqlite3.Connection, entries: Sequence[Entry], bounds: Bounds) -> None:
         if left[0]:
@@ -99,7 +98,7 @@ def test_a_file_that_fails_when_it_seems_to_work_again(
     path.rmdir()
     bench.clock.now += 31.0
     with monkeypatch.context() as patch:
-        patch.setattr(historystore, "write", failing(1, sqlite3.OperationalError("disk I/O error")))
+        patch.setattr(store, "write", failing(1, sqlite3.OperationalError("disk I/O error")))
         bench.storage.recover()
     assert bench.storage.degraded
     assert bench.state() == "one"
@@ -113,7 +112,7 @@ def test_memory_itself_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         before = bench.storage.errors
         bench.save("lost")
         with monkeypatch.context() as patch:
-            patch.setattr(historystore, "write", failing(1, sqlite3.OperationalError("no memory")))
+            patch.setattr(store, "write", failing(1, sqlite3.OperationalError("no memory")))
             bench.save("kept")
         assert bench.storage.errors == before + 1
         assert bench.state() == "kept"
@@ -142,8 +141,8 @@ def test_trimming_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         raise sqlite3.OperationalError("disk I/O error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(historystore, "trim", broken)
-        patch.setattr(historystore, "_TRIM_BATCHES", 1)
+        patch.setattr(store, "trim", broken)
+        patch.setattr(store, "_TRIM_BATCHES", 1)
         bench.save("one")
     assert bench.storage.degraded
     assert bench.changes() == 1
@@ -158,7 +157,7 @@ def test_corrupt_and_cannot_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def forbidden(_path: Path) -> Path:
         raise PermissionError("not allowed")
 
-    monkeypatch.setattr(historystore, "move_aside", forbidden)
+    monkeypatch.setattr(store, "move_aside", forbidden)
     bench = Bench(path)
     assert bench.storage.degraded
     assert "not a database" in bench.storage.degraded
@@ -175,7 +174,7 @@ def test_corrupt_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def broken(*_args: object) -> None:
         raise CorruptFile("the file is damaged")
 
-    monkeypatch.setattr(historystore, "trim", broken)
+    monkeypatch.setattr(store, "trim", broken)
     bench = Bench(path)
     assert bench.storage.degraded is None or "damaged" in bench.storage.degraded
     bench.save("one")
