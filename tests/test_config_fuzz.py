@@ -22,12 +22,11 @@ from exporter.config.schema import (
     Document,
     EnrichmentFields,
     LimitFields,
-    ModuleFields,
     ProbeFields,
     ResolverFields,
-    TargetFields,
-    UrlFields,
 )
+from exporter.config.targetschema import ModuleFields, TargetFields
+from exporter.config.urlschema import UrlFields
 from exporter.errors import ConfigError
 
 SCHEMA = jsonschema.Draft202012Validator(json_schema())

@@ -29,7 +29,7 @@ from exporter.trace.branches import flows_wanted
 from exporter.trace.flowset import FlowSet, Wiring
 from exporter.trace.outcome import Subject, conclude, could_not_try
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Plan
+from exporter.trace.plan import Plan
 from exporter.trace.tracer import ResponseCounts
 
 _PROBES_PER_SECOND = 1000
