@@ -17,7 +17,7 @@ from exporter.settings import Config, EnrichmentSettings, Module, Target
 from tests.clock import until
 from tests.daemon import Scrape
 from tests.monitoring import Forgetful
-from tests.virtual import Routing, SimulatedNetwork, run_virtual, use_virtual_clock
+from tests.virtual import DAEMON_CLOCKS, Routing, SimulatedNetwork, run_virtual, use_virtual_clock
 
 QUIET = EnrichmentSettings(rdns=False, asn_source="none")
 
@@ -76,8 +76,7 @@ def play(
     **sections: Any,
 ) -> None:
     """Run a daemon during a scene, in virtual time; nothing of it is left afterwards."""
-    clocks = ("app", "measure", "memory", "scheduler")
-    use_virtual_clock(patch, *(f"exporter.{each}" for each in clocks))
+    use_virtual_clock(patch, *DAEMON_CLOCKS, "exporter.monitoring.memory")
     network = SimulatedNetwork(routing, recording=False)
     patch.setattr("exporter.daemon.app.open_probe_socket", network.open)
     patch.setattr("exporter.daemon.app._open_history", lambda path: Forgetful())

@@ -18,6 +18,7 @@ from tests.enriching import GW, ZONE
 from tests.lab.dns import DnsServer
 from tests.monitoring import Forgetful
 from tests.virtual import (
+    DAEMON_CLOCKS,
     EPOCH,
     SimulatedNetwork,
     chain,
@@ -71,12 +72,7 @@ def test_targets_in_the_order_of_the_configuration(
     network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each with its views and the time of its next cycle; a stranger is nobody."""
-    use_virtual_clock(
-        monkeypatch,
-        "exporter.daemon.app",
-        "exporter.monitoring.measure",
-        "exporter.monitoring.scheduler",
-    )
+    use_virtual_clock(monkeypatch, *DAEMON_CLOCKS)
 
     async def scene(daemon: Daemon) -> None:
         await asyncio.sleep(25)
@@ -100,12 +96,7 @@ def test_log_tells_changes_of_state_once(
     network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Thirty cycles: reached, no route, reached again; the rest is for level debug."""
-    use_virtual_clock(
-        monkeypatch,
-        "exporter.daemon.app",
-        "exporter.monitoring.measure",
-        "exporter.monitoring.scheduler",
-    )
+    use_virtual_clock(monkeypatch, *DAEMON_CLOCKS)
 
     async def scene(daemon: Daemon) -> None:
         for failing in (no_failure, no_route, no_failure):
@@ -129,12 +120,7 @@ def test_cycle_skipped_before_the_first_has_ended_is_on_show(
     network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A silent destination takes longer than the interval: counters, but no outcome yet."""
-    use_virtual_clock(
-        monkeypatch,
-        "exporter.daemon.app",
-        "exporter.monitoring.measure",
-        "exporter.monitoring.scheduler",
-    )
+    use_virtual_clock(monkeypatch, *DAEMON_CLOCKS)
     network.routing = silence
 
     async def scene(daemon: Daemon) -> None:

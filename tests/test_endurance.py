@@ -23,6 +23,7 @@ from tests.clock import until
 from tests.monitoring import Forgetful
 from tests.simulated import Answer
 from tests.virtual import (
+    DAEMON_CLOCKS,
     Routing,
     SimulatedNetwork,
     chain,
@@ -198,12 +199,7 @@ def test_two_hours_of_changing_routes_leave_nothing_behind(
 
     back, no counter ever went backwards, and the log at level info told changes only.
     """
-    use_virtual_clock(
-        monkeypatch,
-        "exporter.daemon.app",
-        "exporter.monitoring.measure",
-        "exporter.monitoring.scheduler",
-    )
+    use_virtual_clock(monkeypatch, *DAEMON_CLOCKS)
     network = SimulatedNetwork(silence, recording=False)
     monkeypatch.setattr("exporter.daemon.app.open_probe_socket", network.open)
     # What is kept of the latest cycles is bounded; let the bound be reached before the middle.

@@ -18,7 +18,7 @@ from exporter.watch.verdict import Difference, Knowledge, PathChange, Verdict
 from tests.cycles import Cycle, Fleet
 from tests.monitoring import Forgetful
 from tests.test_app import QUIET, play, target
-from tests.virtual import SimulatedNetwork, chain, run_virtual, use_virtual_clock
+from tests.virtual import DAEMON_CLOCKS, SimulatedNetwork, chain, run_virtual, use_virtual_clock
 
 
 def test_a_cycle_out_of_turn_moves_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,12 +62,7 @@ def test_events_of_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
     network = SimulatedNetwork(chain(0.01, 0.02, 0.03))
     monkeypatch.setattr("exporter.daemon.app.open_probe_socket", network.open)
     monkeypatch.setattr("exporter.daemon.app._open_history", lambda path: Forgetful())
-    use_virtual_clock(
-        monkeypatch,
-        "exporter.daemon.app",
-        "exporter.monitoring.measure",
-        "exporter.monitoring.scheduler",
-    )
+    use_virtual_clock(monkeypatch, *DAEMON_CLOCKS)
     made: list[str] = []
     hear = Announcer.heard
 
