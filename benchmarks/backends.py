@@ -16,7 +16,7 @@ from exporter.sockets.factory import open_candidate
 from exporter.sockets.readiness import run
 from exporter.sockets.table import CANDIDATES, Candidate
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Plan
+from exporter.trace.plan import Plan
 from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.lab.lab import Lab
 

@@ -18,7 +18,8 @@ from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
 from exporter.sockets.factory import open_candidate, open_probe_socket
 from exporter.sockets.table import CANDIDATES, Candidate
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Plan, TraceState
+from exporter.trace.plan import Plan
+from exporter.trace.strategy import TraceState
 from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.foreign_ways import FOREIGN_WAYS
 from tests.lab.lab import Lab

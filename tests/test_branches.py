@@ -12,7 +12,7 @@ from exporter.sockets.factory import open_probe_socket
 from exporter.trace.branches import flows_needed
 from exporter.trace.flowset import FlowSet, Wiring, local_port
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Plan
+from exporter.trace.plan import Plan
 from exporter.trace.tracer import ResponseCounts
 from tests.conftest import LabFactory
 from tests.probing import run

@@ -13,7 +13,7 @@ from exporter.errors import SocketUnavailable
 from exporter.model import Family, Probe, StopReason
 from exporter.sockets.base import Listener, ProbeSocket
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Plan
+from exporter.trace.plan import Plan
 from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.probing import Backend, Recorder, each_backend, run
 

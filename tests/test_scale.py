@@ -13,7 +13,7 @@ from exporter.model import Family, Protocol
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Plan
+from exporter.trace.plan import Plan
 from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.conftest import LabFactory
 from tests.daemon import running

@@ -12,7 +12,7 @@ from exporter.sockets.base import SocketRequest
 from exporter.sockets.extensions import internet_checksum
 from exporter.sockets.factory import open_probe_socket
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Plan
+from exporter.trace.plan import Plan
 from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.conftest import LabFactory
 from tests.lab.lab import Lab

@@ -14,7 +14,7 @@ from exporter.model import Family, Probe, Protocol
 from exporter.sockets.linux_flights import PATIENCE_SECONDS
 from exporter.sockets.linux_tcp import LinuxTcpSocket
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Plan
+from exporter.trace.plan import Plan
 from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.conftest import LabFactory
 from tests.connecting import each_family

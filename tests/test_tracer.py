@@ -9,7 +9,7 @@ import pytest
 from exporter.errors import ErrorReason, ProbeError
 from exporter.model import Family, Probe, StopReason
 from exporter.sockets.base import SocketRequest
-from exporter.trace.strategy import Plan
+from exporter.trace.plan import Plan
 from exporter.trace.tracer import Tracer
 from tests.simulated import Answer
 from tests.tracing import DESTINATION, ONCE, Bench, books

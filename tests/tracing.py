@@ -8,7 +8,8 @@ from exporter.errors import ErrorReason
 from exporter.model import Family, Response
 from exporter.sockets.base import ProbeSocket, SocketRequest
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Plan, TraceState
+from exporter.trace.plan import Plan
+from exporter.trace.strategy import TraceState
 from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.virtual import Routing, SimulatedNetwork
 

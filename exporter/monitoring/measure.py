@@ -21,7 +21,7 @@ from exporter.trace.flowset import FlowSet, Open, Wiring
 from exporter.trace.mtuprobe import MtuProber
 from exporter.trace.outcome import Subject, conclude, could_not_try, joined
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Plan
+from exporter.trace.plan import Plan
 from exporter.trace.tracer import ResponseCounts
 from exporter.watch.verdict import Verdict
 

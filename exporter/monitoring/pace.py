@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from exporter.model import Protocol
 from exporter.settings import Module
-from exporter.trace.strategy import Plan
+from exporter.trace.plan import Plan
 
 _PATIENCE_SECONDS = 0.5
 _SPACING_SECONDS = 1.0

@@ -13,7 +13,8 @@ from exporter.model import Response
 from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
 from exporter.trace.outcome import LocalErrors
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Lesson, Plan, TraceState
+from exporter.trace.plan import Lesson, Plan
+from exporter.trace.strategy import TraceState
 from exporter.trace.tracer import ResponseCounts, Tracer
 
 Open = Callable[[SocketRequest, Listener], ProbeSocket]

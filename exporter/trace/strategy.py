@@ -10,10 +10,11 @@ tells whether it can be reached at all. Times are seconds of one monotonic clock
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from exporter.model import Hop, Response, StopReason
 from exporter.trace.findings import Findings
+from exporter.trace.plan import Lesson, Plan
 from exporter.trace.rounds import Round
 
 WINDOW = 8
@@ -23,37 +24,6 @@ BEYOND = 2
 FAR_SECONDS = 1.0
 """The least patience with such a hop at first sight: the next link may cross an ocean."""
 _DOUBTS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What a trace teaches the next one to the same address.
-
-    `length` is the TTL of the destination if `reached`, else one more than the farthest hop that
-    answered; None if nothing is known. `rtts` are the latest RTTs in seconds by TTL.
-    """
-
-    length: int | None = None
-    reached: bool = False
-    rtts: Mapping[int, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a trace shall do. Seconds: `timeout` bounds every wait, `patience` is the shortest one,
-
-    `spacing` is the least time between the starts of two rounds. After the last round the trace
-    lingers, at most so long, for answers of hops that are known to answer and have not yet.
-    """
-
-    first_hop: int = 1
-    max_hops: int = 30
-    rounds: int = 3
-    timeout: float = 2.0
-    patience: float = 0.5
-    spacing: float = 0.0
-    linger: float = 0.0
-    lesson: Lesson = field(default_factory=Lesson)
 
 
 class TraceState:

@@ -13,7 +13,8 @@ from exporter.model import Probe, Response
 from exporter.sockets.base import ProbeSocket
 from exporter.trace.outcome import LocalErrors
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Lesson, Plan, TraceState
+from exporter.trace.plan import Lesson, Plan
+from exporter.trace.strategy import TraceState
 
 _ERRORS_TO_GIVE_UP = 3
 _BLOCKED_RETRY_SECONDS = 0.005

@@ -11,7 +11,7 @@ from exporter.trace.branches import flows_wanted
 from exporter.trace.flowset import FlowSet, Wiring
 from exporter.trace.outcome import Subject, conclude
 from exporter.trace.pacer import Pacer
-from exporter.trace.strategy import Plan
+from exporter.trace.plan import Plan
 from exporter.trace.tracer import ResponseCounts
 
 MOST_FLOWS = 128
