@@ -6,7 +6,7 @@ import asyncio
 
 from exporter.errors import ResolveError
 from exporter.model import NOTHING_KNOWN, Family, FamilyChoice, HostInfo, Response
-from exporter.monitoring.measure import Services
+from exporter.monitoring.services import Services
 from exporter.monitoring.target import TargetMonitor
 from exporter.monitoring.view import Key, View
 from exporter.probe import run

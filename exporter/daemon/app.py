@@ -22,8 +22,8 @@ from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics, SourceCounts
 from exporter.model import Family, HostInfo, Response
 from exporter.monitoring.fleet import Fleet
-from exporter.monitoring.measure import Services
 from exporter.monitoring.scheduler import Scheduler
+from exporter.monitoring.services import Services
 from exporter.monitoring.store import Store
 from exporter.monitoring.view import View
 from exporter.names.resolver import Resolver

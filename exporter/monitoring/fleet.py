@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from exporter.model import Family
 from exporter.monitoring.differences import Differences, compare
-from exporter.monitoring.measure import Services
 from exporter.monitoring.scheduler import Scheduler
+from exporter.monitoring.services import Services
 from exporter.monitoring.target import TargetMonitor
 from exporter.settings import Target
 

@@ -4,50 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from exporter.errors import ErrorReason, ProbeError
 from exporter.model import Family, HostInfo, Protocol, Response, Trace
-from exporter.monitoring.memory import Keeper, PathMemory
+from exporter.monitoring.memory import PathMemory
 from exporter.monitoring.pace import pace_for
+from exporter.monitoring.services import Services
 from exporter.monitoring.view import View
-from exporter.names.families import Resolve
 from exporter.settings import Target
 from exporter.sockets.base import SocketRequest
 from exporter.statistics.tally import Tally
 from exporter.trace.branches import flows_wanted
-from exporter.trace.flowset import FlowSet, Open, Wiring
+from exporter.trace.flowset import FlowSet, Wiring
 from exporter.trace.mtuprobe import MtuProber
 from exporter.trace.outcome import Subject, conclude, could_not_try, joined
-from exporter.trace.pacer import Pacer
 from exporter.trace.plan import Plan
-from exporter.trace.tracer import ResponseCounts
-from exporter.watch.verdict import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What all measurements share.
-
-    `info` gives what is known of an address and starts to look it up; `recorded` gets the seconds
-    from the kernel's receive stamp to now; `heard` gets each answer on a path at once; `publish`
-    takes the outcome of a cycle; `withdraw` ends what was published under a key; `changed` is told
-    each confirmed change, once;
-    `keeper` keeps what is known of paths over a restart.
-    """
-
-    resolve: Resolve
-    open_socket: Open
-    pacer: Pacer
-    counts: ResponseCounts
-    info: Callable[[str], HostInfo]
-    recorded: Callable[[float], None]
-    heard: Callable[[Target, Family, Response], None]
-    publish: Callable[[View], None]
-    withdraw: Callable[[tuple[str, Family]], None]
-    changed: Callable[[Target, Family, Verdict], None]
-    keeper: Keeper
 
 
 class PathMonitor:

@@ -6,7 +6,8 @@ import asyncio
 
 from exporter.errors import ErrorReason, ResolveError
 from exporter.model import Family, FamilyChoice
-from exporter.monitoring.measure import PathMonitor, Services
+from exporter.monitoring.measure import PathMonitor
+from exporter.monitoring.services import Services
 from exporter.names.families import first_family
 from exporter.settings import Target
 

@@ -12,7 +12,7 @@ from exporter.config.layers import conflicts, host_family, settle
 from exporter.config.shown import shown
 from exporter.errors import FtrError
 from exporter.model import HostInfo
-from exporter.monitoring.measure import Services
+from exporter.monitoring.services import Services
 from exporter.monitoring.slots import Slots
 from exporter.monitoring.target import TargetMonitor
 from exporter.monitoring.view import Key, View

@@ -9,7 +9,7 @@ from dataclasses import replace
 from exporter.errors import FtrError
 from exporter.history.database import PathKey
 from exporter.model import Family
-from exporter.monitoring.measure import Services
+from exporter.monitoring.services import Services
 from exporter.monitoring.target import TargetMonitor
 from exporter.monitoring.view import Key, View
 
