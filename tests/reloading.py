@@ -49,11 +49,11 @@ class Stage:
 
     def text(self, *names: str) -> str:
         """The exposition of these metrics, or of all."""
-        return b"".join(self.daemon.metrics_chunks(None, names or None, False)).decode()
+        return b"".join(self.daemon.answers.metrics_chunks(None, names or None, False)).decode()
 
     def view(self, name: str) -> View:
         """The one view of a target."""
-        state = self.daemon.target(name)
+        state = self.daemon.answers.target(name)
         assert state is not None
         (view,) = state.views
         return view
@@ -86,7 +86,7 @@ def play(
     async def run() -> None:
         stop, stage = asyncio.Event(), Stage(Config(targets, **sections), network)
         running = asyncio.create_task(stage.daemon.run(Options(("127.0.0.1:0",)), stop))
-        await until(stage.daemon.is_ready)
+        await until(stage.daemon.answers.is_ready)
         await scene(stage)
         stop.set()
         await running

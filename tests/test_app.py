@@ -53,19 +53,19 @@ def target(name: str, number: int, interval: float = 10.0) -> Target:
 async def play(config: Config, scene: Scene) -> None:
     """Run a daemon during a scene; nothing of it is left afterwards."""
     stop, daemon = asyncio.Event(), Daemon(config)
-    assert not daemon.is_ready()
+    assert not daemon.answers.is_ready()
     running = asyncio.create_task(daemon.run(ANYWHERE, stop))
-    await until(daemon.is_ready)
+    await until(daemon.answers.is_ready)
     await scene(daemon)
     stop.set()
     await running
-    assert not daemon.is_ready()
+    assert not daemon.answers.is_ready()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 def exposition(daemon: Daemon, *names: str) -> str:
     """The lines of these metrics, or of all, of all targets."""
-    return b"".join(daemon.metrics_chunks(None, names or None, False)).decode()
+    return b"".join(daemon.answers.metrics_chunks(None, names or None, False)).decode()
 
 
 def test_targets_in_the_order_of_the_configuration(
@@ -76,15 +76,15 @@ def test_targets_in_the_order_of_the_configuration(
 
     async def scene(daemon: Daemon) -> None:
         await asyncio.sleep(25)
-        assert [state.target.name for state in daemon.targets()] == ["zebra", "ant"]
-        for state in daemon.targets():
-            assert state == daemon.target(state.target.name)
+        assert [state.target.name for state in daemon.answers.targets()] == ["zebra", "ant"]
+        for state in daemon.answers.targets():
+            assert state == daemon.answers.target(state.target.name)
             assert state.next_cycle_at is not None
             assert 0 < state.next_cycle_at - EPOCH - 25 < 10.01
             (view,) = state.views
             assert view.trace is not None
             assert view.trace.reached
-        assert daemon.target("bee") is None
+        assert daemon.answers.target("bee") is None
         assert exposition(daemon, "ftr_target_reached").count("} 1\n") == 2
         assert "ftr_exporter_build_info" in exposition(daemon)
 
@@ -149,7 +149,7 @@ def test_name_that_comes_after_the_trace_completes_it() -> None:
 
             async def scene(daemon: Daemon) -> None:
                 def known() -> bool:
-                    state = daemon.target("example")
+                    state = daemon.answers.target("example")
                     assert state is not None
                     return any(view.infos.get("198.51.100.1") == GW for view in state.views)
 
@@ -172,7 +172,7 @@ def test_address_in_use_is_an_error_and_leaves_nothing(network: SimulatedNetwork
             daemon = Daemon(Config((target("example", 1),), enrichment=QUIET))
             with pytest.raises(ListenError, match=str(port)):
                 await daemon.run(Options((f"127.0.0.1:{port}",)), asyncio.Event())
-            assert not daemon.is_ready()
+            assert not daemon.answers.is_ready()
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(test())
@@ -211,7 +211,7 @@ def test_a_reload_without_memory_is_told_to_the_loop(network: SimulatedNetwork) 
         stop = asyncio.Event()
         daemon = Daemon(Config((target("example", 1),), enrichment=QUIET), load=load)
         running = asyncio.create_task(daemon.run(ANYWHERE, stop))
-        await until(daemon.is_ready)
+        await until(daemon.answers.is_ready)
         daemon.request_reload()
         await until(lambda: told)
         stop.set()

@@ -146,7 +146,7 @@ class Observer:
 
     def scrape(self) -> frozenset[str]:
         """The series now; no counter is lower than it ever was."""
-        text = b"".join(self._daemon.metrics_chunks(self._names, None, False)).decode()
+        text = b"".join(self._daemon.answers.metrics_chunks(self._names, None, False)).decode()
         series = set()
         for line in text.splitlines():
             if line.startswith("#"):
@@ -176,7 +176,7 @@ class Observer:
 async def endure(daemon: Daemon, network: SimulatedNetwork, names: list[str]) -> list[State]:
     """Two hours of weather; the states after a calm at the start, in the middle and at the end."""
     observer, states = Observer(daemon, network, names), []
-    await until(daemon.is_ready)
+    await until(daemon.answers.is_ready)
     weather = Weather([f"192.0.2.{number}" for number in range(1, TARGETS + 1)])
     network.routing, network.failing = weather.routing, weather.failing
     for period in range(3):

@@ -76,10 +76,10 @@ def test_events_of_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.sleep(25)
         assert made == []
         kinds = (EventKind.HOP, EventKind.TRACE, EventKind.STATE)
-        listener = daemon.events.listen(kinds, "ant", None)
+        listener = daemon.answers.events.listen(kinds, "ant", None)
         await heard(listener)
-        assert daemon.trace_now("ant")
-        assert not daemon.trace_now("ant")
+        assert daemon.answers.trace_now("ant")
+        assert not daemon.answers.trace_now("ant")
         await asyncio.sleep(0.5)
         events = await heard(listener)
         assert [event["event"] for event in events] == ["hop"] * 3 + ["state", "trace"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.daemon.announce import Announcer
+from exporter.daemon.answers import Answers
 from exporter.daemon.supply import Supply
 from exporter.enrichment.enricher import Enricher
 from exporter.history.database import IN_MEMORY
@@ -33,7 +34,6 @@ from exporter.server import make_app
 from exporter.server.events import Hub
 from exporter.server.listen import start_server
 from exporter.server.probe import ProbeEndpoint
-from exporter.server.source import TargetState
 from exporter.settings import Config, Target
 from exporter.sockets.factory import open_probe_socket
 from exporter.trace.pacer import Pacer
@@ -62,7 +62,7 @@ class Options:
 
 
 class Daemon:
-    """All parts, wired; a `Source` for the server. Make it inside a running event loop.
+    """All parts, wired. Make it inside a running event loop; `answers` is for the server.
 
     `load` reads the configuration again; without it a reload brings back what is in use.
     """
@@ -81,8 +81,8 @@ class Daemon:
         self._exposition = Exposition(self.own, config.limits.series_per_target)
         self._resolver = Resolver(config.resolver)
         self._enricher = self._new_enricher()
-        self.events = Hub()
-        self._announcer = Announcer(self.events)
+        self._events = Hub()
+        self._announcer = Announcer(self._events)
         self._store = Store(self._info, self._render, self._exposition.remove)
         self._pacer = Pacer(config.limits.probes_per_second)
         services = Services(
@@ -103,7 +103,14 @@ class Daemon:
         self._prober = Prober(config, services, names, self.own.probe_request)
         self._fleet = Fleet(services, self._scheduler, self._announcer.forget)
         self._supply = Supply(config, load or (lambda: config), self._use, self._config_loaded)
-        self._ready = False
+        self.answers = Answers(
+            self._events,
+            self._exposition,
+            self._store,
+            self._history,
+            self._fleet,
+            self._scheduler,
+        )
 
     async def run(self, options: Options, stop: asyncio.Event) -> None:
         """Serve and measure until `stop` is set.
@@ -114,7 +121,7 @@ class Daemon:
             stack.push_async_callback(self._close)
             await self._supply.begin()
             app = make_app(
-                self,
+                self.answers,
                 telemetry_path=options.telemetry_path,
                 reload=self._supply.reload if options.lifecycle else None,
                 probe=self._probe_endpoint() if options.probe else None,
@@ -130,7 +137,7 @@ class Daemon:
             stack.push_async_callback(_cancelled, schedule)
             supply = asyncio.create_task(self._supply.run(), name="supply")
             stack.push_async_callback(_cancelled, supply)
-            self._ready = True
+            self.answers.ready = True
             log.info("daemon.ready", targets=len(self._fleet.targets))
             systemd.notify("READY=1")
             watchdog = asyncio.create_task(
@@ -144,45 +151,6 @@ class Daemon:
     def request_reload(self) -> None:
         """Read the configuration again in a moment; the log tells how it went."""
         self._supply.request_reload()
-
-    # -- what the server asks ---------------------------------------------------------------
-
-    def is_ready(self) -> bool:
-        """See `Source`."""
-        return self._ready
-
-    def metrics_chunks(
-        self, targets: Collection[str] | None, names: Collection[str] | None, openmetrics: bool
-    ) -> Iterable[bytes]:
-        """See `Source`."""
-        return self._exposition.chunks(targets, names, openmetrics)
-
-    def targets(self) -> Iterator[TargetState]:
-        """See `Source`."""
-        return map(self._state_of, list(self._fleet.targets.values()))
-
-    def target(self, name: str) -> TargetState | None:
-        """See `Source`."""
-        target = self._fleet.targets.get(name)
-        return None if target is None else self._state_of(target)
-
-    async def incidents(self, name: str, limit: int) -> list[dict[str, object]]:
-        """See `Source`."""
-        found = [
-            {"family": family.value, **each}
-            for family in Family
-            for each in await self._history.incidents(name, family, limit)
-        ]
-        found.sort(key=lambda each: str(each["at"]), reverse=True)
-        return found[:limit]
-
-    def _state_of(self, target: Target) -> TargetState:
-        views = self._store.views(target.name)
-        return TargetState(target, views, self._scheduler.next_start(target.name))
-
-    def trace_now(self, name: str) -> bool:
-        """See `Source`."""
-        return bool(self._scheduler.run_now(name))
 
     # -- what the configuration asks ----------------------------------------------------------
 
@@ -209,7 +177,7 @@ class Daemon:
         )
         await self._fleet.apply(differences, targets, warm_up)
         self.own.set_targets(len(targets))
-        self.events.renew()
+        self._events.renew()
         return str(differences)
 
     def _config_loaded(self, ok: bool) -> None:
@@ -254,8 +222,8 @@ class Daemon:
         self._announcer.shown(view)
 
     async def _close(self) -> None:
-        self._ready = False
-        self.events.close()
+        self.answers.ready = False
+        self._events.close()
         self._fleet.close()
         self._pacer.close()
         self._store.close()
