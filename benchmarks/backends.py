@@ -11,13 +11,13 @@ from benchmarks.figures import Column, Row, Table, quantile
 from benchmarks.size import Size
 from exporter.errors import ProbeError, SocketUnavailable
 from exporter.model import Family, Probe, Response
-from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_candidate
 from exporter.sockets.readiness import run
 from exporter.sockets.table import CANDIDATES, Candidate
-from exporter.strategy import Plan
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.trace.pacer import Pacer
+from exporter.trace.plan import Plan
+from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.lab.lab import Lab
 
 _ROUNDS_PER_SECOND = 50

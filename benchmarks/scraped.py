@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from exporter.events import Hub
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.own import OwnMetrics
 from exporter.model import (
@@ -18,11 +17,12 @@ from exporter.model import (
     StopReason,
     Trace,
 )
-from exporter.path import follow
+from exporter.monitoring.view import View
+from exporter.reading.path import follow
+from exporter.server.events import Hub
 from exporter.server.source import TargetState
 from exporter.settings import Target
-from exporter.tally import Tally
-from exporter.view import View
+from exporter.statistics.tally import Tally
 
 HOPS = 14
 _STARTED = 1_769_860_800.0

@@ -27,13 +27,13 @@ def main(arguments: Sequence[str]) -> int:
     command = arguments[0] if arguments else ""
     try:
         if command == "trace":
-            from exporter.cli_trace import main as trace
+            from exporter.commands.trace import main as trace
 
             return trace(arguments[1:])
         if command == "check":
             return _check(arguments[1:])
         if command == "sockets":
-            from exporter.cli_sockets import main as sockets
+            from exporter.commands.sockets import main as sockets
 
             return sockets(arguments[1:])
         return _daemon(arguments)
@@ -50,7 +50,7 @@ def _check(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if not options.files and not options.web_files:
         parser.error("there is no FILE to check")
-    from exporter.cli_check import check
+    from exporter.commands.check import check
 
     return check(options.files, sys.stdout, sys.stderr, web_files=options.web_files)
 
@@ -155,12 +155,12 @@ def daemon_parser() -> argparse.ArgumentParser:
 def _daemon(arguments: Sequence[str]) -> int:
     _hold_reloads()
     options = daemon_parser().parse_args(arguments)
-    from exporter.service import serve
+    from exporter.daemon.service import serve
 
     return serve(options)
 
 
 def _hold_reloads() -> None:
-    """Let the kernel keep a SIGHUP, which would end us, until `exporter.service` can reload."""
+    """Let the kernel keep a SIGHUP, which would end us, until `daemon.service` can reload."""
     with contextlib.suppress(AttributeError):  # Windows has no SIGHUP
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})

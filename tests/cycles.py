@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from exporter.scheduler import Scheduler
+from exporter.monitoring.scheduler import Scheduler
 
 
 class Cycle:

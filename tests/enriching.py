@@ -11,7 +11,7 @@ from typing import Any
 
 from exporter.enrichment.enricher import Enricher
 from exporter.model import HostInfo
-from exporter.resolver import Resolver
+from exporter.names.resolver import Resolver
 from exporter.settings import EnrichmentSettings, ResolverSettings
 from tests.clock import Clock, until
 from tests.lab.dns import DnsServer

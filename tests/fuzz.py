@@ -19,9 +19,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from exporter.errors import MalformedPacket
-from exporter.extensions import internet_checksum, mpls_stack, parse_extensions
-from exporter.interfaces import interface_info, other_objects
 from exporter.model import ExtensionObject, Family
+from exporter.reading.interfaces import interface_info, other_objects
 from exporter.sockets.errqueue import (
     OPTIONS,
     SO_TIMESTAMPING,
@@ -32,6 +31,7 @@ from exporter.sockets.errqueue import (
     parse_extended_error,
     quoted_extensions,
 )
+from exporter.sockets.extensions import internet_checksum, mpls_stack, parse_extensions
 from exporter.sockets.wire import EchoWire, Wire
 from exporter.sockets.wire_dns import DnsWire
 from exporter.sockets.wire_ntp import NtpWire

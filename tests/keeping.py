@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from exporter.history import History
-from exporter.historydb import Bounds, PathKey
+from exporter.history.database import Bounds, PathKey
+from exporter.history.recorder import History
 from exporter.model import Family
 
 Result = TypeVar("Result")

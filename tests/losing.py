@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import accumulate
 from math import comb
 
-from exporter.loss import HopCounts
+from exporter.statistics.loss import HopCounts
 
 
 @dataclass(frozen=True)

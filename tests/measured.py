@@ -24,10 +24,10 @@ from exporter.model import (
     StopReason,
     Trace,
 )
-from exporter.path import Path, follow
+from exporter.monitoring.view import View
+from exporter.reading.path import Path, follow
 from exporter.settings import Module, Target
-from exporter.tally import Tally
-from exporter.view import View
+from exporter.statistics.tally import Tally
 
 TARGET = Target("example", "www.example.net", Module(rtt_buckets=(0.001, 0.01, 1.0)))
 PATH_LABELS = {"target": "example", "family": "ipv4", "protocol": "icmp"}

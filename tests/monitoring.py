@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from exporter.errors import ResolveError
-from exporter.measure import Services
 from exporter.model import NOTHING_KNOWN, Family, FamilyChoice, HostInfo, Response
-from exporter.pacer import Pacer
+from exporter.monitoring.services import Services
+from exporter.monitoring.target import TargetMonitor
+from exporter.monitoring.view import Key, View
 from exporter.probe import run
 from exporter.settings import Module, Target
-from exporter.target import TargetMonitor
-from exporter.tracer import ResponseCounts
-from exporter.view import Key, View
+from exporter.trace.pacer import Pacer
+from exporter.trace.tracer import ResponseCounts
 from exporter.watch.verdict import Verdict
 from tests.virtual import Routing, SimulatedNetwork
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from exporter.errors import ProbeError, TooBig
-from exporter.flowset import Wiring
 from exporter.model import Family, Kind, Probe, Protocol
-from exporter.mtu import PathMtu
-from exporter.mtuprobe import MtuProber
-from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
-from exporter.tracer import ResponseCounts
+from exporter.trace.flowset import Wiring
+from exporter.trace.mtu import PathMtu
+from exporter.trace.mtuprobe import MtuProber
+from exporter.trace.pacer import Pacer
+from exporter.trace.tracer import ResponseCounts
 from tests.simulated import Answer
 from tests.virtual import Routing, SimulatedNetwork
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from exporter.model import Family
-from exporter.mtu import MOST_PROBES, MtuSearch, PathMtu
+from exporter.trace.mtu import MOST_PROBES, MtuSearch, PathMtu
 
 ROUTER = "198.51.100.1"
 LINK = PathMtu(1500, local=True)

@@ -13,13 +13,14 @@ import pytest
 
 from exporter.errors import ProbeError
 from exporter.model import Family, Probe, Protocol, Response
-from exporter.pacer import Pacer
 from exporter.sockets import readiness
 from exporter.sockets.base import Listener, ProbeSocket, SocketRequest
 from exporter.sockets.factory import open_candidate, open_probe_socket
 from exporter.sockets.table import CANDIDATES, Candidate
-from exporter.strategy import Plan, TraceState
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.trace.pacer import Pacer
+from exporter.trace.plan import Plan
+from exporter.trace.strategy import TraceState
+from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.foreign_ways import FOREIGN_WAYS
 from tests.lab.lab import Lab
 

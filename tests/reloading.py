@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from exporter.app import Daemon, Options
+from exporter.daemon.app import Daemon, Options
 from exporter.errors import ConfigError
 from exporter.model import FamilyChoice
+from exporter.monitoring.view import View
 from exporter.settings import Config, EnrichmentSettings, Module, Target
-from exporter.view import View
 from tests.clock import until
 from tests.daemon import Scrape
 from tests.monitoring import Forgetful
-from tests.virtual import Routing, SimulatedNetwork, run_virtual, use_virtual_clock
+from tests.virtual import DAEMON_CLOCKS, Routing, SimulatedNetwork, run_virtual, use_virtual_clock
 
 QUIET = EnrichmentSettings(rdns=False, asn_source="none")
 
@@ -49,11 +49,11 @@ class Stage:
 
     def text(self, *names: str) -> str:
         """The exposition of these metrics, or of all."""
-        return b"".join(self.daemon.metrics_chunks(None, names or None, False)).decode()
+        return b"".join(self.daemon.answers.metrics_chunks(None, names or None, False)).decode()
 
     def view(self, name: str) -> View:
         """The one view of a target."""
-        state = self.daemon.target(name)
+        state = self.daemon.answers.target(name)
         assert state is not None
         (view,) = state.views
         return view
@@ -76,18 +76,17 @@ def play(
     **sections: Any,
 ) -> None:
     """Run a daemon during a scene, in virtual time; nothing of it is left afterwards."""
-    clocks = ("app", "measure", "memory", "scheduler")
-    use_virtual_clock(patch, *(f"exporter.{each}" for each in clocks))
+    use_virtual_clock(patch, *DAEMON_CLOCKS, "exporter.monitoring.memory")
     network = SimulatedNetwork(routing, recording=False)
-    patch.setattr("exporter.app.open_probe_socket", network.open)
-    patch.setattr("exporter.app._open_history", lambda path: Forgetful())
+    patch.setattr("exporter.daemon.app.open_probe_socket", network.open)
+    patch.setattr("exporter.daemon.app._open_history", lambda path: Forgetful())
     # A thread works in real time, which virtual time does not wait for.
-    patch.setattr("exporter.supply.asyncio.to_thread", _inline)
+    patch.setattr("exporter.daemon.supply.asyncio.to_thread", _inline)
 
     async def run() -> None:
         stop, stage = asyncio.Event(), Stage(Config(targets, **sections), network)
         running = asyncio.create_task(stage.daemon.run(Options(("127.0.0.1:0",)), stop))
-        await until(stage.daemon.is_ready)
+        await until(stage.daemon.answers.is_ready)
         await scene(stage)
         stop.set()
         await running

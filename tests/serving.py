@@ -9,7 +9,6 @@ from typing import Any
 
 import aiohttp
 
-from exporter.events import Hub
 from exporter.model import (
     ExtensionObject,
     Family,
@@ -22,11 +21,12 @@ from exporter.model import (
     StopReason,
     Trace,
 )
-from exporter.path import follow
+from exporter.monitoring.view import View
+from exporter.reading.path import follow
 from exporter.server import TargetState, make_app, start_server
+from exporter.server.events import Hub
 from exporter.settings import Target
-from exporter.tally import Tally
-from exporter.view import View
+from exporter.statistics.tally import Tally
 
 STARTED = 1_769_860_800.0  # 2026-01-31T12:00:00Z
 LABEL_24017 = ExtensionObject(1, 1, (24017 << 12 | 1 << 8 | 1).to_bytes(4, "big"))

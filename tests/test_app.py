@@ -9,7 +9,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from exporter.app import Daemon, Options
+from exporter.daemon.app import Daemon, Options
 from exporter.model import FamilyChoice
 from exporter.server.listen import ListenError
 from exporter.settings import Config, EnrichmentSettings, Module, ResolverSettings, Target
@@ -18,6 +18,7 @@ from tests.enriching import GW, ZONE
 from tests.lab.dns import DnsServer
 from tests.monitoring import Forgetful
 from tests.virtual import (
+    DAEMON_CLOCKS,
     EPOCH,
     SimulatedNetwork,
     chain,
@@ -37,9 +38,9 @@ Scene = Callable[[Daemon], Awaitable[None]]
 def network(monkeypatch: pytest.MonkeyPatch) -> SimulatedNetwork:
     """Every daemon of the test probes this network."""
     simulated = SimulatedNetwork(chain(0.01, 0.02, 0.03))
-    monkeypatch.setattr("exporter.app.open_probe_socket", simulated.open)
+    monkeypatch.setattr("exporter.daemon.app.open_probe_socket", simulated.open)
     # Its thread would answer in real time, which virtual time does not wait for.
-    monkeypatch.setattr("exporter.app._open_history", lambda path: Forgetful())
+    monkeypatch.setattr("exporter.daemon.app._open_history", lambda path: Forgetful())
     return simulated
 
 
@@ -52,38 +53,38 @@ def target(name: str, number: int, interval: float = 10.0) -> Target:
 async def play(config: Config, scene: Scene) -> None:
     """Run a daemon during a scene; nothing of it is left afterwards."""
     stop, daemon = asyncio.Event(), Daemon(config)
-    assert not daemon.is_ready()
+    assert not daemon.answers.is_ready()
     running = asyncio.create_task(daemon.run(ANYWHERE, stop))
-    await until(daemon.is_ready)
+    await until(daemon.answers.is_ready)
     await scene(daemon)
     stop.set()
     await running
-    assert not daemon.is_ready()
+    assert not daemon.answers.is_ready()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 def exposition(daemon: Daemon, *names: str) -> str:
     """The lines of these metrics, or of all, of all targets."""
-    return b"".join(daemon.metrics_chunks(None, names or None, False)).decode()
+    return b"".join(daemon.answers.metrics_chunks(None, names or None, False)).decode()
 
 
 def test_targets_in_the_order_of_the_configuration(
     network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each with its views and the time of its next cycle; a stranger is nobody."""
-    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+    use_virtual_clock(monkeypatch, *DAEMON_CLOCKS)
 
     async def scene(daemon: Daemon) -> None:
         await asyncio.sleep(25)
-        assert [state.target.name for state in daemon.targets()] == ["zebra", "ant"]
-        for state in daemon.targets():
-            assert state == daemon.target(state.target.name)
+        assert [state.target.name for state in daemon.answers.targets()] == ["zebra", "ant"]
+        for state in daemon.answers.targets():
+            assert state == daemon.answers.target(state.target.name)
             assert state.next_cycle_at is not None
             assert 0 < state.next_cycle_at - EPOCH - 25 < 10.01
             (view,) = state.views
             assert view.trace is not None
             assert view.trace.reached
-        assert daemon.target("bee") is None
+        assert daemon.answers.target("bee") is None
         assert exposition(daemon, "ftr_target_reached").count("} 1\n") == 2
         assert "ftr_exporter_build_info" in exposition(daemon)
 
@@ -95,7 +96,7 @@ def test_log_tells_changes_of_state_once(
     network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Thirty cycles: reached, no route, reached again; the rest is for level debug."""
-    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+    use_virtual_clock(monkeypatch, *DAEMON_CLOCKS)
 
     async def scene(daemon: Daemon) -> None:
         for failing in (no_failure, no_route, no_failure):
@@ -119,7 +120,7 @@ def test_cycle_skipped_before_the_first_has_ended_is_on_show(
     network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A silent destination takes longer than the interval: counters, but no outcome yet."""
-    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+    use_virtual_clock(monkeypatch, *DAEMON_CLOCKS)
     network.routing = silence
 
     async def scene(daemon: Daemon) -> None:
@@ -148,7 +149,7 @@ def test_name_that_comes_after_the_trace_completes_it() -> None:
 
             async def scene(daemon: Daemon) -> None:
                 def known() -> bool:
-                    state = daemon.target("example")
+                    state = daemon.answers.target("example")
                     assert state is not None
                     return any(view.infos.get("198.51.100.1") == GW for view in state.views)
 
@@ -171,7 +172,7 @@ def test_address_in_use_is_an_error_and_leaves_nothing(network: SimulatedNetwork
             daemon = Daemon(Config((target("example", 1),), enrichment=QUIET))
             with pytest.raises(ListenError, match=str(port)):
                 await daemon.run(Options((f"127.0.0.1:{port}",)), asyncio.Event())
-            assert not daemon.is_ready()
+            assert not daemon.answers.is_ready()
             assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(test())
@@ -210,7 +211,7 @@ def test_a_reload_without_memory_is_told_to_the_loop(network: SimulatedNetwork) 
         stop = asyncio.Event()
         daemon = Daemon(Config((target("example", 1),), enrichment=QUIET), load=load)
         running = asyncio.create_task(daemon.run(ANYWHERE, stop))
-        await until(daemon.is_ready)
+        await until(daemon.answers.is_ready)
         daemon.request_reload()
         await until(lambda: told)
         stop.set()

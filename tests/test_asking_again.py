@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from exporter.errors import AskAgain, ProbeError
 from exporter.model import Kind, Probe, StopReason
-from exporter.strategy import Plan, TraceState
+from exporter.trace.plan import Plan
+from exporter.trace.strategy import TraceState
 from tests.simulated import DESTINATION, Answer, respond
 from tests.tracing import Bench, books
 from tests.virtual import chain, run_virtual

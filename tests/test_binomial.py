@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.binomial import bound_of, differ, surprise
+from exporter.statistics.binomial import bound_of, differ, surprise
 
 
 @pytest.mark.parametrize(

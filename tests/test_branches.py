@@ -6,14 +6,14 @@ import random
 
 import pytest
 
-from exporter.branches import flows_needed
-from exporter.flowset import FlowSet, Wiring, local_port
 from exporter.model import Family, Protocol
-from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket
-from exporter.strategy import Plan
-from exporter.tracer import ResponseCounts
+from exporter.trace.branches import flows_needed
+from exporter.trace.flowset import FlowSet, Wiring, local_port
+from exporter.trace.pacer import Pacer
+from exporter.trace.plan import Plan
+from exporter.trace.tracer import ResponseCounts
 from tests.conftest import LabFactory
 from tests.probing import run
 from tests.soak.branches import runs_that_found, trace_all_branches

@@ -12,7 +12,7 @@ import pytest
 from exporter.enrichment.breaker import FAILURES, Breaker
 from exporter.enrichment.cache import Cache, Found, Lifetimes, Source
 from exporter.enrichment.pool import Bounds, Job, Pool
-from exporter.lookup import LookupFailed
+from exporter.names.lookup import LookupFailed
 from tests.clock import Clock, until
 
 HOUR = 3600.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.cli_check import check, probes_per_second, series_of
+from exporter.commands.check import check, probes_per_second, series_of
 from exporter.model import FamilyChoice
 from exporter.settings import Module
 

@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from exporter import collector
-from exporter.collector import Collector, is_due
+from exporter.process import collector
+from exporter.process.collector import Collector, is_due
 from tests.clock import until
 
 SCRIPT = """
 import gc, weakref
-from exporter.collector import COLLECTOR
+from exporter.process.collector import COLLECTOR
 
 class Node:
     pass

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.cli_check import check
+from exporter.commands.check import check
 from exporter.config.jsonschema import json_schema
 from exporter.config.load import parse_config
 from exporter.config.schema import (
@@ -22,12 +22,11 @@ from exporter.config.schema import (
     Document,
     EnrichmentFields,
     LimitFields,
-    ModuleFields,
     ProbeFields,
     ResolverFields,
-    TargetFields,
-    UrlFields,
 )
+from exporter.config.targetschema import ModuleFields, TargetFields
+from exporter.config.urlschema import UrlFields
 from exporter.errors import ConfigError
 
 SCHEMA = jsonschema.Draft202012Validator(json_schema())

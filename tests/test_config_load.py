@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from exporter.config import load_config
-from exporter.config.schema import AsnFields, LimitFields, ModuleFields, ProbeFields, ResolverFields
+from exporter.config.schema import AsnFields, LimitFields, ProbeFields, ResolverFields
+from exporter.config.targetschema import ModuleFields
 from exporter.model import FamilyChoice, Protocol
 from exporter.settings import (
     Config,

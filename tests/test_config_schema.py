@@ -20,18 +20,14 @@ from exporter.config.reference import rewritten
 from exporter.config.rules import allowed
 from exporter.config.schema import (
     AsnFields,
-    AuthorizationFields,
-    BasicAuthFields,
     Document,
     EnrichmentFields,
     LimitFields,
-    ModuleFields,
     ProbeFields,
     ResolverFields,
-    TargetFields,
-    TlsFields,
-    UrlFields,
 )
+from exporter.config.targetschema import ModuleFields, TargetFields
+from exporter.config.urlschema import AuthorizationFields, BasicAuthFields, TlsFields, UrlFields
 from exporter.settings import EnrichmentSettings, Limits, Module, ResolverSettings
 
 ROOT = Path(__file__).parent.parent

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.differences import Differences, compare
 from exporter.model import FamilyChoice, Protocol
+from exporter.monitoring.differences import Differences, compare
 from exporter.settings import Module, Target
 
 BEFORE = Target("web", "www.example.net", Module(interval=30.0), (("site", "home"),))

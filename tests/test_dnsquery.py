@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.dnsquery import DnsClient
-from exporter.lookup import LookupFailed
+from exporter.names.lookup import LookupFailed
+from exporter.names.query import DnsClient
 from exporter.settings import ResolverSettings
 from tests.lab.dns import DnsServer
 from tests.lab.dns_faults import Fault, Mode

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.extensions import internet_checksum
 from exporter.model import Family
 from exporter.sockets.echo_ids import EchoIds
 from exporter.sockets.echo_request import Ipv4Header, identified
+from exporter.sockets.extensions import internet_checksum
 from exporter.sockets.wire import EchoWire
 from tests.packet_bytes import THEM, US
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 import structlog
 
-from exporter.app import Daemon, Options
+from exporter.daemon.app import Daemon, Options
 from exporter.errors import ProbeError
 from exporter.model import FamilyChoice, Kind, Probe
 from exporter.settings import Config, EnrichmentSettings, Limits, Module, Target
@@ -23,6 +23,7 @@ from tests.clock import until
 from tests.monitoring import Forgetful
 from tests.simulated import Answer
 from tests.virtual import (
+    DAEMON_CLOCKS,
     Routing,
     SimulatedNetwork,
     chain,
@@ -145,7 +146,7 @@ class Observer:
 
     def scrape(self) -> frozenset[str]:
         """The series now; no counter is lower than it ever was."""
-        text = b"".join(self._daemon.metrics_chunks(self._names, None, False)).decode()
+        text = b"".join(self._daemon.answers.metrics_chunks(self._names, None, False)).decode()
         series = set()
         for line in text.splitlines():
             if line.startswith("#"):
@@ -175,7 +176,7 @@ class Observer:
 async def endure(daemon: Daemon, network: SimulatedNetwork, names: list[str]) -> list[State]:
     """Two hours of weather; the states after a calm at the start, in the middle and at the end."""
     observer, states = Observer(daemon, network, names), []
-    await until(daemon.is_ready)
+    await until(daemon.answers.is_ready)
     weather = Weather([f"192.0.2.{number}" for number in range(1, TARGETS + 1)])
     network.routing, network.failing = weather.routing, weather.failing
     for period in range(3):
@@ -198,14 +199,14 @@ def test_two_hours_of_changing_routes_leave_nothing_behind(
 
     back, no counter ever went backwards, and the log at level info told changes only.
     """
-    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+    use_virtual_clock(monkeypatch, *DAEMON_CLOCKS)
     network = SimulatedNetwork(silence, recording=False)
-    monkeypatch.setattr("exporter.app.open_probe_socket", network.open)
+    monkeypatch.setattr("exporter.daemon.app.open_probe_socket", network.open)
     # What is kept of the latest cycles is bounded; let the bound be reached before the middle.
-    monkeypatch.setattr("exporter.recent.CYCLES", 48)
-    monkeypatch.setattr("exporter.recent._SPANS", 2)
+    monkeypatch.setattr("exporter.statistics.recent.CYCLES", 48)
+    monkeypatch.setattr("exporter.statistics.recent._SPANS", 2)
     # Its thread works in real time: in virtual time ever more would wait for it.
-    monkeypatch.setattr("exporter.app._open_history", lambda path: Forgetful())
+    monkeypatch.setattr("exporter.daemon.app._open_history", lambda path: Forgetful())
     module = Module(family=FamilyChoice.IPV4, interval=INTERVAL, probes=2)
     targets = tuple(
         Target(f"target-{number}", f"192.0.2.{number}", module) for number in range(1, TARGETS + 1)

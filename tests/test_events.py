@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from exporter import events
-from exporter.events import EventKind, Hub, Listener, TooManyListeners
+from exporter.server import events
+from exporter.server.events import EventKind, Hub, Listener, TooManyListeners
 from tests.clock import until
 
 HOP, CHANGE = EventKind.HOP, EventKind.CHANGE

@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from exporter.exhaustion import is_exhausted
+from exporter.process.exhaustion import is_exhausted
 from tests.cycles import Cycle, Fleet
 from tests.virtual import run_virtual
 
 PROGRAM = """
 import asyncio, sys, threading
-from exporter.exhaustion import Exhaustion
-from exporter.log import configure
+from exporter.process.exhaustion import Exhaustion
+from exporter.process.log import configure
 
 def fail(): raise {error}
 

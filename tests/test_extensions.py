@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import MalformedPacket
-from exporter.extensions import internet_checksum, mpls_stack, parse_extensions
 from exporter.model import ExtensionObject, MplsEntry
+from exporter.sockets.extensions import internet_checksum, mpls_stack, parse_extensions
 
 TWO_LABELS = bytes.fromhex("2000 0000 000c 0101 05dd1001 03e81ffe")
 """RFC 4950 section 4: label 24017 (EXP 0, not bottom, TTL 1), then 16001 (7, bottom, 254)."""

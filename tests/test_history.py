@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.history import History
-from exporter.historydb import IN_MEMORY, Bounds, PathKey
+from exporter.history.database import IN_MEMORY, Bounds, PathKey
+from exporter.history.recorder import History
 from exporter.model import Family
 from tests.keeping import CONTENT, KEY, OTHER, content, fill, fill_and_read, with_history
 
@@ -117,7 +117,7 @@ def test_bounds_of_all_together(tmp_path: Path) -> None:
 
 def test_more_waits_than_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is slower than the news: the oldest are dropped and counted."""
-    monkeypatch.setattr("exporter.history._WAITING", 5)
+    monkeypatch.setattr("exporter.history.recorder._WAITING", 5)
 
     async def test(history: History) -> None:
         with history._changed:  # the thread cannot take any

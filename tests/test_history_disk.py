@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.history import History
+from exporter.history.recorder import History
 from exporter.model import Family
 from tests.keeping import KEY, ROOT, fill, with_history
 
@@ -56,8 +56,8 @@ def test_readers_at_the_same_time(tmp_path: Path) -> None:
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-from exporter.history import History
-from exporter.historydb import PathKey
+from exporter.history.recorder import History
+from exporter.history.database import PathKey
 from exporter.model import Family
 
 async def main():
@@ -106,8 +106,8 @@ def test_killed_between_writes(tmp_path: Path) -> None:
 FULL = """
 import asyncio, sys
 from pathlib import Path
-from exporter.history import History
-from exporter.historydb import PathKey
+from exporter.history.recorder import History
+from exporter.history.database import PathKey
 from exporter.model import Family
 
 if len(sys.argv) > 2:
@@ -173,8 +173,8 @@ def test_file_too_large(tmp_path: Path) -> None:
 READ_ONLY = """
 import asyncio, sys
 from pathlib import Path
-from exporter.history import History
-from exporter.historydb import PathKey
+from exporter.history.recorder import History
+from exporter.history.database import PathKey
 from exporter.model import Family
 
 async def main():

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.history import History
-from exporter.historydb import APPLICATION_ID, PathKey, connect
+from exporter.history.database import APPLICATION_ID, PathKey, connect
+from exporter.history.recorder import History
 from exporter.model import Family
 from tests.clock import until
 from tests.keeping import CONTENT, KEY, content, fill, fill_and_read, with_history
@@ -184,8 +184,8 @@ def test_a_name_that_no_file_can_hold(tmp_path: Path) -> None:
 
 def test_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk answers nothing any more: closing takes its two seconds, and the loop goes on."""
-    monkeypatch.setattr("exporter.history._CLOSE_SECONDS", 0.2)
-    monkeypatch.setattr("exporter.history._ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("exporter.history.recorder._CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr("exporter.history.recorder._ANSWER_SECONDS", 0.1)
     hang = threading.Event()
 
     async def run() -> None:

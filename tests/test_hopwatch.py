@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
-from exporter.watch.hopwatch import ADDRESSES, FORGET_CYCLES, HopWatch
+from exporter.watch.hopmemory import ADDRESSES
+from exporter.watch.hopwatch import FORGET_CYCLES, HopWatch
 from exporter.watch.verdict import Balancing
 
 

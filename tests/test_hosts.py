@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from exporter.hosts import HostsFile, canonical, canonical_any, default_path, localhost, signature
 from exporter.model import Family
+from exporter.names.hosts import (
+    HostsFile,
+    canonical,
+    canonical_any,
+    default_path,
+    localhost,
+    signature,
+)
 
 CONTENT = """\
 # comment

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.interfaces import InterfaceInfo, InterfaceRole, interface_info, other_objects
 from exporter.model import ExtensionObject
+from exporter.reading.interfaces import InterfaceInfo, InterfaceRole, interface_info, other_objects
 from tests.watched import Watched
 
 EVERYTHING = ExtensionObject(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.jitter import Jitter
 from exporter.model import Kind, Probe, Response, StopReason
+from exporter.statistics.jitter import Jitter
 from tests.measured import a_hop, a_trace
 
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from exporter.jsonform import hop_json, info_json, rfc3339, trace_event_json, trace_json
 from exporter.model import Family, Hop, HostInfo, Kind, Response, StopReason
-from exporter.path import follow, path_id
+from exporter.reading.jsonform import hop_json, info_json, rfc3339, trace_event_json, trace_json
+from exporter.reading.path import follow, path_id
 from tests.serving import FAILED, INFOS, REACHED, REFUSED, response, trace
 
 

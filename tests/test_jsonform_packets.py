@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from exporter.interfaces import InterfaceInfo, InterfaceRole
-from exporter.jsonform import hop_json, loss_json
-from exporter.loss import HopCounts, PathLoss, assess
 from exporter.model import ExtensionObject, Hop, Kind, Probe, Response
+from exporter.reading.interfaces import InterfaceInfo, InterfaceRole
+from exporter.reading.jsonform import hop_json, loss_json
 from exporter.report.paint import Layout
 from exporter.report.table import Row, Table, interface_text
+from exporter.statistics.loss import HopCounts, PathLoss, assess
 from tests.reporting import feed, heading, plain
 from tests.serving import LABEL_24017, STARTED, trace
 from tests.test_interfaces import EVERYTHING

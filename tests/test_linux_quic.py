@@ -15,7 +15,7 @@ from exporter.errors import AskAgain, SocketUnavailable
 from exporter.model import Family, Kind, Probe, Protocol
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket
-from exporter.strategy import Plan
+from exporter.trace.plan import Plan
 from tests.conftest import LabFactory
 from tests.probing import MAIL, ROUTERS, WEB, Recorder, run, trace
 

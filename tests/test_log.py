@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from exporter.errors import FtrError
-from exporter.log import FORMATS, LEVELS, configure, get_logger
+from exporter.process.log import FORMATS, LEVELS, configure, get_logger
 
 LINE = re.compile(r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(\w+) event=(.*)\n")
 
@@ -172,5 +172,5 @@ def test_unknown_levels_and_formats_are_refused() -> None:
 
 def test_importing_the_log_does_not_import_structlog() -> None:
     """A short command imported the log module; structlog was not loaded for it."""
-    code = "import sys, exporter.log; sys.exit('structlog' in sys.modules)"
+    code = "import sys, exporter.process.log; sys.exit('structlog' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

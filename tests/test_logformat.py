@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.logformat import (
+from exporter.process.logformat import (
     Fields,
     console,
     exception_fields,

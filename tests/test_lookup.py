@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.errors import FtrError
-from exporter.lookup import LookupFailed, reverse_name
+from exporter.names.lookup import LookupFailed, reverse_name
 
 
 def test_addresses_have_reverse_names() -> None:

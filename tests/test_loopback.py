@@ -11,10 +11,10 @@ import pytest
 
 from exporter.errors import SocketUnavailable
 from exporter.model import Family, Probe, StopReason
-from exporter.pacer import Pacer
 from exporter.sockets.base import Listener, ProbeSocket
-from exporter.strategy import Plan
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.trace.pacer import Pacer
+from exporter.trace.plan import Plan
+from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.probing import Backend, Recorder, each_backend, run
 
 LOOPBACK = {Family.IPV4: "127.0.0.1", Family.IPV6: "::1"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.loss import (
+from exporter.statistics.loss import (
     HopCondition,
     HopCounts,
     PathLoss,

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from exporter.loss import CONFIDENCE, HopCondition, assess
+from exporter.statistics.loss import CONFIDENCE, HopCondition, assess
 from tests.losing import LossyPath, interval
 
 RUNS = 1000

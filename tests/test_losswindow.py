@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.loss import HopCounts, PathLoss, assess
-from exporter.losswindow import CYCLES, MOST_CYCLES, LossWindow
 from exporter.model import Hop, StopReason, Trace
+from exporter.statistics.loss import HopCounts, PathLoss, assess
+from exporter.statistics.losswindow import CYCLES, MOST_CYCLES, LossWindow
 from tests.measured import a_hop, a_response, a_trace
 
 

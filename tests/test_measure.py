@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from exporter.model import Family, FamilyChoice, HostInfo, Kind, Probe, Protocol, StopReason
-from exporter.pace import pace_for
-from exporter.path import as_path, path_id
+from exporter.monitoring.pace import pace_for
+from exporter.reading.path import as_path, path_id
 from exporter.settings import Module
 from tests.monitoring import OTHER_V4, V4, Stage, shown
 from tests.simulated import Answer
@@ -20,7 +20,7 @@ from tests.virtual import EPOCH, chain, run_virtual, silence, use_virtual_clock
 def _clock() -> Iterator[None]:
     """Both clocks follow virtual time."""
     with pytest.MonkeyPatch.context() as patch:
-        use_virtual_clock(patch, "exporter.measure")
+        use_virtual_clock(patch, "exporter.monitoring.measure")
         yield
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from exporter.model import Family, HostInfo, Probe, Protocol, StopReason, Trace
-from exporter.outcome import joined
+from exporter.monitoring.target import TargetMonitor
+from exporter.monitoring.view import View
 from exporter.settings import Module, Target
-from exporter.target import TargetMonitor
-from exporter.view import View
+from exporter.trace.outcome import joined
 from tests.monitoring import HOST, V4, Stage
 from tests.simulated import Answer
 from tests.virtual import chain, run_virtual

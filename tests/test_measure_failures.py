@@ -17,7 +17,7 @@ from tests.virtual import chain, no_failure, no_route, run_virtual, use_virtual_
 def _clock() -> Iterator[None]:
     """Both clocks follow virtual time."""
     with pytest.MonkeyPatch.context() as patch:
-        use_virtual_clock(patch, "exporter.measure")
+        use_virtual_clock(patch, "exporter.monitoring.measure")
         yield
 
 

@@ -11,9 +11,9 @@ from prometheus_client.samples import Sample
 
 from exporter.errors import ErrorReason
 from exporter.model import Family, FamilyChoice, Hop, StopReason, Trace
+from exporter.monitoring.view import View
 from exporter.settings import Module, Target
-from exporter.tally import Tally
-from exporter.view import View
+from exporter.statistics.tally import Tally
 from tests.measured import (
     TARGET,
     a_response,

@@ -14,8 +14,8 @@ from exporter.metrics.family import MetricType
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.own_families import OWN_FAMILIES
 from exporter.model import Family, Protocol
+from exporter.monitoring.view import View
 from exporter.settings import Target
-from exporter.view import View
 from tests.measured import a_view, along, an_exposition, openmetrics_families, samples, values
 
 

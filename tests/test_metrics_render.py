@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from exporter.errors import ErrorReason
 from exporter.metrics.families import PATH_FAMILIES
 from exporter.model import Family, HostInfo, Protocol, StopReason
-from exporter.mtu import PathMtu
+from exporter.monitoring.view import PathFacts, View
 from exporter.settings import Module, Target
-from exporter.view import PathFacts, View
+from exporter.trace.mtu import PathMtu
 from exporter.watch.verdict import Knowledge
 from tests.measured import (
     PATH_LABELS,

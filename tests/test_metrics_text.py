@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.utils import floatToGoString
 
-from exporter.histogram import Histogram
 from exporter.metrics.text import escape, histogram_lines, number, path_labels
 from exporter.model import Family, Protocol
 from exporter.settings import Target
+from exporter.statistics.histogram import Histogram
 
 
 @given(st.text())

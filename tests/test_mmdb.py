@@ -15,7 +15,7 @@ from netaddr import IPSet
 
 from exporter.enrichment.mmdb import MmdbFile, parse_record
 from exporter.enrichment.origin import Origin
-from exporter.lookup import LookupFailed
+from exporter.names.lookup import LookupFailed
 
 GEOLITE: dict[str, dict[str, Any]] = {
     "198.51.100.0/24": {

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.model import Family
-from exporter.mtu import LARGEST, MOST_PROBES, MtuSearch, PathMtu
+from exporter.trace.mtu import LARGEST, MOST_PROBES, MtuSearch, PathMtu
 from tests.mtupath import LINK, ROUTER, Path, each_family, each_floor, honest, old
 
 

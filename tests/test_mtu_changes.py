@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.model import Family
-from exporter.mtu import LARGEST, MtuSearch, PathMtu
+from exporter.trace.mtu import LARGEST, MtuSearch, PathMtu
 from tests.mtupath import LINK, ROUTER, Path
 
 

@@ -11,12 +11,12 @@ from collections.abc import Callable
 import pytest
 
 from exporter.errors import ErrorReason, TooBig
-from exporter.flowset import Wiring
 from exporter.model import Family, Probe, Protocol
-from exporter.mtu import LARGEST, PathMtu
-from exporter.mtuprobe import MtuProber
-from exporter.pacer import Pacer
-from exporter.tracer import ResponseCounts
+from exporter.trace.flowset import Wiring
+from exporter.trace.mtu import LARGEST, PathMtu
+from exporter.trace.mtuprobe import MtuProber
+from exporter.trace.pacer import Pacer
+from exporter.trace.tracer import ResponseCounts
 from tests.conftest import LabFactory
 from tests.lab.lab import Lab
 from tests.probing import Backend, Recorder, backends_that_honour, preferred, run

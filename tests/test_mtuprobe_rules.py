@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from exporter.model import Family, Kind, Probe, Protocol
-from exporter.mtu import PathMtu
 from exporter.sockets.base import SocketRequest
+from exporter.trace.mtu import PathMtu
 from tests.mtubench import DESTINATION, LINK, ROUTER, Bench, passing
 from tests.simulated import Answer
 from tests.virtual import Routing, no_failure, run_virtual, silence

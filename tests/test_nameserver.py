@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.dnsquery import DnsClient
-from exporter.lookup import Answer, LookupFailed
-from exporter.nameserver import MAX_BYTES, TooLarge, parse_answer
+from exporter.names.lookup import Answer, LookupFailed
+from exporter.names.nameserver import MAX_BYTES, TooLarge, parse_answer
+from exporter.names.query import DnsClient
 from exporter.settings import ResolverSettings
 from tests.clock import until
 from tests.lab.dns import DnsServer

@@ -9,21 +9,21 @@ from itertools import pairwise
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.announce import Announcer
-from exporter.app import Daemon
-from exporter.events import EventKind, Hub, Listener
+from exporter.daemon.announce import Announcer
+from exporter.daemon.app import Daemon
 from exporter.model import Family
+from exporter.server.events import EventKind, Hub, Listener
 from exporter.settings import Config, Target
 from exporter.watch.verdict import Difference, Knowledge, PathChange, Verdict
 from tests.cycles import Cycle, Fleet
 from tests.monitoring import Forgetful
 from tests.test_app import QUIET, play, target
-from tests.virtual import SimulatedNetwork, chain, run_virtual, use_virtual_clock
+from tests.virtual import DAEMON_CLOCKS, SimulatedNetwork, chain, run_virtual, use_virtual_clock
 
 
 def test_a_cycle_out_of_turn_moves_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a minute after a cycle one more is asked for; the regular ones keep their second."""
-    use_virtual_clock(monkeypatch, "exporter.scheduler")
+    use_virtual_clock(monkeypatch, "exporter.monitoring.scheduler")
 
     async def test() -> None:
         job = Cycle("example", 60.0, 2.0)
@@ -60,9 +60,9 @@ def test_events_of_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trace on demand: each answer, the end of the trace, the state; nothing of other targets,
     and nothing is made for those that nobody listens to."""
     network = SimulatedNetwork(chain(0.01, 0.02, 0.03))
-    monkeypatch.setattr("exporter.app.open_probe_socket", network.open)
-    monkeypatch.setattr("exporter.app._open_history", lambda path: Forgetful())
-    use_virtual_clock(monkeypatch, "exporter.app", "exporter.measure", "exporter.scheduler")
+    monkeypatch.setattr("exporter.daemon.app.open_probe_socket", network.open)
+    monkeypatch.setattr("exporter.daemon.app._open_history", lambda path: Forgetful())
+    use_virtual_clock(monkeypatch, *DAEMON_CLOCKS)
     made: list[str] = []
     hear = Announcer.heard
 
@@ -76,10 +76,10 @@ def test_events_of_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
         await asyncio.sleep(25)
         assert made == []
         kinds = (EventKind.HOP, EventKind.TRACE, EventKind.STATE)
-        listener = daemon.events.listen(kinds, "ant", None)
+        listener = daemon.answers.events.listen(kinds, "ant", None)
         await heard(listener)
-        assert daemon.trace_now("ant")
-        assert not daemon.trace_now("ant")
+        assert daemon.answers.trace_now("ant")
+        assert not daemon.answers.trace_now("ant")
         await asyncio.sleep(0.5)
         events = await heard(listener)
         assert [event["event"] for event in events] == ["hop"] * 3 + ["state", "trace"]

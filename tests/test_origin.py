@@ -11,8 +11,8 @@ import pytest
 
 from exporter.enrichment.cache import Found
 from exporter.enrichment.origin import Origin, find_as_name, find_hostname, find_origin
-from exporter.lookup import LookupFailed
-from exporter.resolver import Resolver
+from exporter.names.lookup import LookupFailed
+from exporter.names.resolver import Resolver
 from exporter.settings import ResolverSettings
 from tests.lab.dns import DnsServer
 from tests.lab.dns_faults import Fault, Mode

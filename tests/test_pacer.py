@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.pacer import Pacer
+from exporter.trace.pacer import Pacer
 from tests.senders import Caller, Log, assert_within_budget, probes
 from tests.virtual import run_virtual
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from exporter.model import Probe
-from exporter.pacer import Pacer
+from exporter.trace.pacer import Pacer
 from tests.senders import Caller, Log, assert_within_budget, order, probes
 from tests.virtual import run_virtual
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from itertools import count
 from urllib.parse import quote
 
-from exporter.events import EventKind
 from exporter.model import HostInfo
+from exporter.monitoring.view import PathFacts
 from exporter.server.api import event_json
+from exporter.server.events import EventKind
 from exporter.settings import Target
-from exporter.view import PathFacts
 from exporter.watch.verdict import Knowledge
 from tests.asking import WEB
 from tests.browser import Browser

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model import HostInfo, StopReason
-from exporter.path import Path, as_path, follow, links, path_id
+from exporter.reading.path import Path, as_path, follow, links, path_id
 from tests.measured import a_hop, a_response, a_trace, along
 
 ABCD: Path = ("a", "b", "c", "d")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter import service
-from exporter.hosts import default_path
+from exporter.daemon import service
+from exporter.names.hosts import default_path
 from tests.probing import run
 from tests.test_layering import modules
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from exporter.measure import PathMonitor
 from exporter.model import Family, FamilyChoice, StopReason
+from exporter.monitoring.measure import PathMonitor
 from exporter.probe.outcome import Outcome, explain
 from exporter.probe.prober import QUEUE, ProbeRefused
 from exporter.probe.run import Log

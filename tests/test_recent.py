@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model import Family, Hop, Kind, Probe, Protocol, Response, StopReason, Trace
-from exporter.recent import CYCLES, CYCLES_OF_A_SPAN, Recent
+from exporter.statistics.recent import CYCLES, CYCLES_OF_A_SPAN, Recent
 
 PRECISE = 0.001
 EPOCH = 1_769_860_800.0

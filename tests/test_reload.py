@@ -47,16 +47,16 @@ def test_unchanged_targets_notice_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     async def scene(stage: Stage) -> None:
         await asyncio.sleep(65)
         before, ports = stage.scrape(), stage.ports()
-        starts = {name: stage.daemon.target(name) for name in ("a", "b")}
+        starts = {name: stage.daemon.answers.target(name) for name in ("a", "b")}
         changes = await stage.reload(target("b", 2), target("new", 4), target("a", 1))
         assert changes == "1 added, 1 removed, 0 changed"
         for name, state in starts.items():
-            now = stage.daemon.target(name)
+            now = stage.daemon.answers.target(name)
             assert now is not None
             assert state is not None
             assert now.next_cycle_at == pytest.approx(state.next_cycle_at, abs=0.01)
             assert now.views == state.views
-        assert [each.target.name for each in stage.daemon.targets()] == ["b", "new", "a"]
+        assert [each.target.name for each in stage.daemon.answers.targets()] == ["b", "new", "a"]
         assert 'target="gone"' not in stage.scrape().text
         assert "192.0.2.3" not in stage.ports()
         await asyncio.sleep(60)
@@ -77,7 +77,7 @@ def test_a_target_removed_in_the_middle_of_a_trace(monkeypatch: pytest.MonkeyPat
 
     async def scene(stage: Stage) -> None:
         await asyncio.sleep(61)
-        state = stage.daemon.target("dark")
+        state = stage.daemon.answers.target("dark")
         assert state is not None
         assert state.next_cycle_at is not None
         await until(lambda: "cycle dark" in {task.get_name() for task in asyncio.all_tasks()})
@@ -89,7 +89,7 @@ def test_a_target_removed_in_the_middle_of_a_trace(monkeypatch: pytest.MonkeyPat
         await asyncio.sleep(100)
         assert stage.network.sent == sent
         assert 'target="dark"' not in stage.scrape().text
-        assert stage.daemon.target("dark") is None
+        assert stage.daemon.answers.target("dark") is None
 
     play(monkeypatch, silence, (target("dark"),), scene)
 
@@ -200,7 +200,7 @@ def test_another_interval_moves_the_schedule_and_keeps_the_rest(
         assert_no_counter_fell(before, after, "a")
         traces = [each.value("ftr_traces_total", target="a") for each in (before, after)]
         assert traces[1] - traces[0] == pytest.approx(30, abs=1)
-        state = stage.daemon.target("a")
+        state = stage.daemon.answers.target("a")
         assert state is not None
         assert state.target.module.interval == 2.0
         assert stage.view("a").target.module.interval == 2.0
@@ -313,6 +313,6 @@ def test_reloads_at_the_same_time_are_taken_one_after_the_other(
         assert results[0] == "1 added, 0 removed, 0 changed"
         assert set(results[2:]) == {"1 added, 2 removed, 0 changed"}
         assert loads == 2
-        assert [each.target.name for each in stage.daemon.targets()] == ["c"]
+        assert [each.target.name for each in stage.daemon.answers.targets()] == ["c"]
 
     play(monkeypatch, WAY, (target("a"),), scene)

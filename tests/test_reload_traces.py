@@ -10,9 +10,9 @@ from collections import Counter
 
 import pytest
 
-from exporter.measure import PathMonitor
+from exporter.monitoring.measure import PathMonitor
+from exporter.monitoring.target import TargetMonitor
 from exporter.settings import Target
-from exporter.target import TargetMonitor
 from tests.reloading import Stage, play, target
 from tests.virtual import chain
 

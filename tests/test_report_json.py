@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import json
 
-from exporter.jsonform import trace_json
 from exporter.model import (
     NOTHING_KNOWN,
     HostInfo,
 )
-from exporter.path import follow
+from exporter.reading.jsonform import trace_json
+from exporter.reading.path import follow
 from exporter.report import JsonLinesReport, JsonReport
 from tests.reporting import (
     feed,

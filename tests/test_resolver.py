@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import ResolveError
-from exporter.lookup import Answer
 from exporter.model import Family
-from exporter.resolver import Resolver
+from exporter.names.lookup import Answer
+from exporter.names.resolver import Resolver
 from exporter.settings import ResolverSettings
 from tests.lab.dns import DnsServer
 from tests.lab.dns_faults import Fault, Mode
@@ -217,8 +217,8 @@ def test_an_address_needs_no_dns_library() -> None:
     """A trace to an address started in a fresh process, and dnspython was never loaded."""
     program = (
         "import asyncio, sys; from exporter.enrichment.enricher import Enricher;"
-        "from exporter.resolver import Resolver; from exporter.settings import ResolverSettings;"
-        "from exporter.model import Family; r = Resolver(ResolverSettings());"
+        "from exporter.names.resolver import Resolver; from exporter.model import Family;"
+        "from exporter.settings import ResolverSettings; r = Resolver(ResolverSettings());"
         "print(asyncio.run(r.addresses('192.0.2.1', Family.IPV4)));"
         "print([each for each in ('dns', 'maxminddb') if each in sys.modules])"
     )
@@ -235,7 +235,7 @@ import asyncio, sys
 from pathlib import Path
 from exporter.errors import ResolveError
 from exporter.model import Family
-from exporter.resolver import Resolver
+from exporter.names.resolver import Resolver
 from exporter.settings import ResolverSettings
 
 async def main():

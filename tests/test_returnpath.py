@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.returnpath import INITIAL_TTLS, asymmetry, return_hops
+from exporter.reading.returnpath import INITIAL_TTLS, asymmetry, return_hops
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from itertools import product
 import pytest
 
 from exporter.model import Family, Protocol
-from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket
-from exporter.strategy import Plan
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.trace.pacer import Pacer
+from exporter.trace.plan import Plan
+from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.conftest import LabFactory
 from tests.daemon import running
 from tests.lab.generate import Shape, generate

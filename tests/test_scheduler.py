@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.scheduler import phase
+from exporter.monitoring.scheduler import phase
 from tests.cycles import Cycle, Fleet
 from tests.virtual import EPOCH, VirtualClock, run_virtual, stall, use_virtual_clock
 
@@ -17,7 +17,7 @@ from tests.virtual import EPOCH, VirtualClock, run_virtual, stall, use_virtual_c
 def clock() -> Iterator[VirtualClock]:
     """The wall clock follows virtual time."""
     with pytest.MonkeyPatch.context() as patch:
-        yield use_virtual_clock(patch, "exporter.scheduler")
+        yield use_virtual_clock(patch, "exporter.monitoring.scheduler")
 
 
 def test_ten_thousand_cycles_do_not_drift() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.scheduler import phase
+from exporter.monitoring.scheduler import phase
 from tests.cycles import Cycle, Fleet
 from tests.virtual import run_virtual, use_virtual_clock
 
@@ -17,7 +17,7 @@ from tests.virtual import run_virtual, use_virtual_clock
 def _clock() -> Iterator[None]:
     """The wall clock follows virtual time."""
     with pytest.MonkeyPatch.context() as patch:
-        use_virtual_clock(patch, "exporter.scheduler")
+        use_virtual_clock(patch, "exporter.monitoring.scheduler")
         yield
 
 

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from exporter.model import Family
+from exporter.monitoring.view import PathFacts
 from exporter.settings import Target
-from exporter.view import PathFacts
 from exporter.watch.verdict import Balancing, Knowledge
 from tests.asking import (
     WEB,

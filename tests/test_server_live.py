@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from exporter.events import EventKind, Hub
 from exporter.server import body, make_app, ondemand, start_server, stream
+from exporter.server.events import EventKind, Hub
 from exporter.server.static import assets, version
 from tests.asking import IDENTITY, WEB, ask, check_headers, run
 from tests.clock import until

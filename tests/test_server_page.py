@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model import Family, Hop, HostInfo, StopReason, Trace
+from exporter.monitoring.view import View
 from exporter.server import TargetState
 from exporter.server.frame import POLICY
 from exporter.server.page import home_pieces, missing_page, target_page
 from exporter.settings import Target
-from exporter.tally import Tally
-from exporter.view import View
+from exporter.statistics.tally import Tally
 from tests.serving import FAILED, INFOS, REACHED, REFUSED, response, state, trace
 
 VOID = frozenset({"meta", "link"})

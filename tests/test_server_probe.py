@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from exporter.model import Family, Protocol
+from exporter.monitoring.view import View
 from exporter.probe.outcome import Outcome
 from exporter.probe.prober import ProbeRefused, Refusal
 from exporter.server.probe import BadRequest, ProbeEndpoint, time_to_answer
 from exporter.settings import Target
-from exporter.tally import Tally
-from exporter.view import View
+from exporter.statistics.tally import Tally
 from tests.serving import REACHED, World, serving
 
 

@@ -7,13 +7,13 @@ from contextlib import closing
 
 import pytest
 
-from exporter.extensions import internet_checksum
 from exporter.model import Family, Probe, Protocol
-from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
+from exporter.sockets.extensions import internet_checksum
 from exporter.sockets.factory import open_probe_socket
-from exporter.strategy import Plan
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.trace.pacer import Pacer
+from exporter.trace.plan import Plan
+from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.conftest import LabFactory
 from tests.lab.lab import Lab
 from tests.lab.packets import parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from exporter.slots import Slots
+from exporter.monitoring.slots import Slots
 
 
 class Crowd:

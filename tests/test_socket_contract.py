@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from exporter.extensions import mpls_stack
 from exporter.model import Family, Kind, MplsEntry, Probe, Protocol
+from exporter.sockets.extensions import mpls_stack
 from tests.conftest import LabFactory
 from tests.probing import DARK, MAIL, ROUTERS, WEB, Backend, Recorder, each_backend, run
 

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from exporter.model import NOTHING_KNOWN, Family, HostInfo, Protocol
+from exporter.monitoring.store import Store
+from exporter.monitoring.view import Key, View
 from exporter.settings import Target
-from exporter.store import Store
-from exporter.tally import Tally
-from exporter.view import Key, View
+from exporter.statistics.tally import Tally
 from tests.virtual import run_virtual
 
 GATEWAY, CORE, EDGE = "198.51.100.1", "198.51.100.2", "198.51.100.3"

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.findings import has_loop
 from exporter.model import Kind, Probe, StopReason
-from exporter.strategy import Lesson, Plan, TraceState
+from exporter.trace.findings import has_loop
+from exporter.trace.plan import Lesson, Plan
+from exporter.trace.strategy import TraceState
 from tests.simulated import DESTINATION, Answer, Network, path, play, respond
 
 ONCE = Plan(rounds=1)

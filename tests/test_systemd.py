@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter import systemd
 from exporter.cli import main
+from exporter.process import systemd
 from tests.listening import free_port
 
 CONFIG = "targets: [{host: 127.0.0.1, protocol: udp}]\nenrichment: {asn: {source: none}}\n"
@@ -222,7 +222,7 @@ def test_descriptors_that_cannot_be_served(code: str, why: str) -> None:
         "f = s if isinstance(s, int) else s.fileno()\n"
         "os.dup2(f, 3) if f != 3 and not isinstance(s, int) else None\n"
         "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1')\n"
-        "from exporter import systemd\n"
+        "from exporter.process import systemd\n"
         "try: systemd.inherited_sockets()\n"
         "except systemd.NoSockets as error: print(error)\n"
     )

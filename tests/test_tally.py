@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.histogram import Histogram
-from exporter.hoptally import ADDRESSES_PER_HOP
 from exporter.model import StopReason
 from exporter.settings import Module
-from exporter.tally import Tally
+from exporter.statistics.histogram import Histogram
+from exporter.statistics.hoptally import ADDRESSES_PER_HOP
+from exporter.statistics.tally import Tally
 from tests.measured import a_hop, a_response, a_trace
 
 MODULE = Module(rtt_buckets=(0.001, 0.01))

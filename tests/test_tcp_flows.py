@@ -11,11 +11,11 @@ from dataclasses import replace
 import pytest
 
 from exporter.model import Family, Probe, Protocol
-from exporter.pacer import Pacer
 from exporter.sockets.linux_flights import PATIENCE_SECONDS
 from exporter.sockets.linux_tcp import LinuxTcpSocket
-from exporter.strategy import Plan
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.trace.pacer import Pacer
+from exporter.trace.plan import Plan
+from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.conftest import LabFactory
 from tests.connecting import each_family
 from tests.lab.lab import Lab

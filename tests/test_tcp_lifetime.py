@@ -10,7 +10,7 @@ from exporter.sockets.base import ProbeSocket
 from exporter.sockets.linux_connect import Flight
 from exporter.sockets.linux_flights import PATIENCE_SECONDS
 from exporter.sockets.linux_tcp import LinuxTcpSocket
-from exporter.strategy import Plan
+from exporter.trace.plan import Plan
 from tests.conftest import LabFactory
 from tests.connecting import descriptors, each_family
 from tests.probing import DARK, ROUTERS, WEB, Recorder, preferred, run, trace

@@ -9,8 +9,8 @@ import pytest
 from exporter.errors import ErrorReason, ProbeError
 from exporter.model import Family, Probe, StopReason
 from exporter.sockets.base import SocketRequest
-from exporter.strategy import Plan
-from exporter.tracer import Tracer
+from exporter.trace.plan import Plan
+from exporter.trace.tracer import Tracer
 from tests.simulated import Answer
 from tests.tracing import DESTINATION, ONCE, Bench, books
 from tests.virtual import chain, run_virtual, silence

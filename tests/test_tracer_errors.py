@@ -8,7 +8,7 @@ import pytest
 
 from exporter.errors import ErrorReason, ProbeError, SendBlocked
 from exporter.model import Probe, StopReason
-from exporter.strategy import Plan
+from exporter.trace.plan import Plan
 from tests.tracing import DESTINATION, Bench, books
 from tests.virtual import chain, no_failure, no_route, run_virtual
 

@@ -8,11 +8,12 @@ import pytest
 
 from exporter.errors import SocketUnavailable
 from exporter.model import Family, Hop, Kind, Probe, Protocol, StopReason
-from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket
-from exporter.strategy import Plan, TraceState
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.trace.pacer import Pacer
+from exporter.trace.plan import Plan
+from exporter.trace.strategy import TraceState
+from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.conftest import LabFactory
 from tests.lab.dns import DnsServer
 from tests.lab.lab import Lab

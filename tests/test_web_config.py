@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter.cli import main
-from exporter.cli_check import check
+from exporter.commands.check import check
 from exporter.config.web import RateLimit, WebConfig, load_web_config
 from exporter.errors import ConfigError
 from tests.certificates import Pair, authority, signed

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.errors import ErrorReason, ProbeError, SendBlocked, SocketUnavailable, TooBig
-from exporter.extensions import internet_checksum
 from exporter.model import Family, Kind, Probe
 from exporter.sockets.base import SocketRequest
+from exporter.sockets.extensions import internet_checksum
 from exporter.sockets.factory import Opener
 from exporter.sockets.icmp_platforms import BSD, DARWIN
 from exporter.sockets.icmp_quirks import Quirks

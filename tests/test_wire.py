@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import __version__
-from exporter.extensions import internet_checksum
 from exporter.model import Family, Kind
+from exporter.sockets.extensions import internet_checksum
 from exporter.sockets.wire import COOKIE_BYTES, EchoWire, Wire
 from exporter.sockets.wire_udp import UdpWire
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.extensions import internet_checksum
 from exporter.model import Family, Kind, Protocol
+from exporter.sockets.extensions import internet_checksum
 from exporter.sockets.udp_services import size_fault, udp_wire
 from exporter.sockets.wire import Wire
 from exporter.sockets.wire_dns import DnsWire

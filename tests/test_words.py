@@ -6,7 +6,7 @@ import pytest
 
 from exporter.errors import ErrorReason
 from exporter.model import Family, Hop, Kind, StopReason
-from exporter.words import (
+from exporter.reading.words import (
     errors_in_words,
     outcome_in_words,
     unreachable_in_words,

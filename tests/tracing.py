@@ -6,10 +6,11 @@ import asyncio
 
 from exporter.errors import ErrorReason
 from exporter.model import Family, Response
-from exporter.pacer import Pacer
 from exporter.sockets.base import ProbeSocket, SocketRequest
-from exporter.strategy import Plan, TraceState
-from exporter.tracer import ResponseCounts, Tracer
+from exporter.trace.pacer import Pacer
+from exporter.trace.plan import Plan
+from exporter.trace.strategy import TraceState
+from exporter.trace.tracer import ResponseCounts, Tracer
 from tests.virtual import Routing, SimulatedNetwork
 
 DESTINATION = "192.0.2.1"

@@ -93,6 +93,14 @@ class VirtualClock:
         return asyncio.get_running_loop().time()
 
 
+DAEMON_CLOCKS = (
+    "exporter.daemon.app",
+    "exporter.monitoring.measure",
+    "exporter.monitoring.scheduler",
+)
+"""Modules that ask for the time while a daemon runs."""
+
+
 def use_virtual_clock(patch: pytest.MonkeyPatch, *modules: str) -> VirtualClock:
     """Let these modules read virtual time where they ask `time`."""
     clock = VirtualClock()
@@ -159,7 +167,7 @@ class SimulatedNetwork:
         self._recording = recording
 
     def open(self, request: SocketRequest, listener: Listener) -> ProbeSocket:
-        """See `exporter.measure.Open`."""
+        """See `exporter.trace.flowset.Open`."""
         if self.refusal is not None:
             raise self.refusal
         socket = SimulatedSocket(self, request, listener)

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterator
 
 from exporter.cli import check_parser, daemon_parser
-from exporter.cli_sockets import sockets_parser
-from exporter.cli_trace import trace_parser
+from exporter.commands.sockets import sockets_parser
+from exporter.commands.traceflags import trace_parser
 
 Parser = argparse.ArgumentParser
 

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from exporter.config.durations import format_duration
 from exporter.config.faults import key_of
 from exporter.config.node import Path
-from exporter.config.schema import ModuleFields
 from exporter.config.shown import shown
+from exporter.config.targetschema import ModuleFields
 from exporter.model import Family, FamilyChoice, Protocol
 from exporter.settings import Module
 from exporter.sockets.table import PLATFORM, candidates

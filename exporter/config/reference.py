@@ -11,20 +11,20 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from exporter.config import schema
+from exporter.config import schema, targetschema, urlschema
 from exporter.config.durations import format_duration
 from exporter.config.rules import allowed, plain_type, rule_of
 
-BEGIN: Final = "<!-- generated: the tables below come from exporter/config/schema.py -->\n"
+BEGIN: Final = "<!-- generated: the tables below come from the models in exporter/config -->\n"
 END: Final = "<!-- end of the generated part -->\n"
 _SECTIONS: Final[tuple[tuple[str, str, type[BaseModel]], ...]] = (
     ("The file", "", schema.Document),
-    ("Module fields", "", schema.ModuleFields),
-    ("`targets[]`", "Beside these, every module field.", schema.TargetFields),
-    ("`target_urls[]`", "", schema.UrlFields),
-    ("`target_urls[].basic_auth`", "", schema.BasicAuthFields),
-    ("`target_urls[].authorization`", "", schema.AuthorizationFields),
-    ("`target_urls[].tls`", "", schema.TlsFields),
+    ("Module fields", "", targetschema.ModuleFields),
+    ("`targets[]`", "Beside these, every module field.", targetschema.TargetFields),
+    ("`target_urls[]`", "", urlschema.UrlFields),
+    ("`target_urls[].basic_auth`", "", urlschema.BasicAuthFields),
+    ("`target_urls[].authorization`", "", urlschema.AuthorizationFields),
+    ("`target_urls[].tls`", "", urlschema.TlsFields),
     ("`resolver`", "", schema.ResolverFields),
     ("`enrichment`", "", schema.EnrichmentFields),
     ("`enrichment.asn`", "", schema.AsnFields),
@@ -41,8 +41,9 @@ def tables() -> str:
 def section(title: str, note: str, model: type[BaseModel]) -> str:
     """One model as a heading and a table."""
     fields = model.model_fields
-    if model is schema.TargetFields:
-        fields = {k: f for k, f in fields.items() if k not in schema.ModuleFields.model_fields}
+    if model is targetschema.TargetFields:
+        inherited = targetschema.ModuleFields.model_fields
+        fields = {k: f for k, f in fields.items() if k not in inherited}
     intro = f"{model.__doc__}{' ' + note if note else ''}"
     head = "| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n"
     rows = "".join(_row(name, field) for name, field in fields.items())

@@ -16,10 +16,9 @@ from exporter.config.schema import (
     LimitFields,
     ProbeFields,
     ResolverFields,
-    TlsFields,
-    UrlFields,
 )
 from exporter.config.shown import shown
+from exporter.config.urlschema import TlsFields, UrlFields
 from exporter.settings import (
     EnrichmentSettings,
     Limits,

@@ -16,8 +16,8 @@ from exporter.config.jsontree import read_json, with_lines
 from exporter.config.layers import conflicts, host_family, settle
 from exporter.config.node import Path, Problem
 from exporter.config.report import Report
-from exporter.config.schema import GroupFields, ModuleFields
 from exporter.config.shown import shown
+from exporter.config.targetschema import GroupFields, ModuleFields
 from exporter.config.yamltree import read_tree
 from exporter.model import Family
 from exporter.settings import Config, Module, Target

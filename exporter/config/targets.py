@@ -16,8 +16,8 @@ from exporter.config.layers import (
 )
 from exporter.config.node import Path
 from exporter.config.report import Report
-from exporter.config.schema import ModuleFields, TargetFields
 from exporter.config.shown import shown
+from exporter.config.targetschema import ModuleFields, TargetFields
 from exporter.model import Family, FamilyChoice
 from exporter.settings import Module, Target
 

@@ -12,9 +12,9 @@ from exporter.config import webtls
 from exporter.config.faults import config_error, found
 from exporter.config.node import Node, Problem
 from exporter.config.report import Report
-from exporter.config.schema import Strict
 from exporter.config.shown import shown
 from exporter.config.source import Unreadable, read_text
+from exporter.config.strict import Strict
 from exporter.config.webrules import HEADERS
 from exporter.config.webschema import HttpFields, RateFields, TlsFields, WebDocument
 from exporter.config.yamltree import read_tree

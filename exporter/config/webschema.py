@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from exporter.config import rules, webrules
-from exporter.config.schema import Strict
+from exporter.config.strict import Strict
 
 MIN_VERSION: Final = "TLS12"
 MAX_VERSION: Final = "TLS13"

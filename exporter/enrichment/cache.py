@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from exporter.enrichment.breaker import Breaker
 from exporter.enrichment.pool import Pool
-from exporter.lookup import LookupFailed
+from exporter.names.lookup import LookupFailed
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")

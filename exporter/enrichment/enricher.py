@@ -19,9 +19,9 @@ from exporter.enrichment.cache import Cache, Entry, Found, Key, Lifetimes, Sourc
 from exporter.enrichment.origin import Origin, find_as_name, find_hostname, find_origin
 from exporter.enrichment.pool import Bounds, Pool
 from exporter.enrichment.scope import public_address
-from exporter.hosts import canonical_any
 from exporter.model import NOTHING_KNOWN, HostInfo
-from exporter.resolver import Resolver
+from exporter.names.hosts import canonical_any
+from exporter.names.resolver import Resolver
 from exporter.settings import EnrichmentSettings
 
 Observe = Callable[[str, str, float], None]

@@ -19,8 +19,8 @@ import maxminddb
 from exporter.enrichment.cache import Found
 from exporter.enrichment.labels import clean_asn, clean_country, clean_text
 from exporter.enrichment.origin import Origin
-from exporter.hosts import signature
-from exporter.lookup import LookupFailed
+from exporter.names.hosts import signature
+from exporter.names.lookup import LookupFailed
 
 # What maxminddb raises on hostile bytes besides its own InvalidDatabaseError.
 _BROKEN = (

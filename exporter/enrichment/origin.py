@@ -8,7 +8,7 @@ from exporter.enrichment import cymru
 from exporter.enrichment.cache import Found
 from exporter.enrichment.labels import clean_hostname
 from exporter.enrichment.scope import public_address
-from exporter.resolver import Resolver
+from exporter.names.resolver import Resolver
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from exporter.metrics.own import OwnMetrics
 from exporter.metrics.shown import Shown, shown
 from exporter.metrics.text import path_labels
 from exporter.model import Family, FamilyChoice, Protocol
+from exporter.monitoring.view import Key, View
 from exporter.settings import Target
-from exporter.view import Key, View
 
 _HEADERS = {
     openmetrics: {family.name: family.header(openmetrics) for family in PATH_FAMILIES}

@@ -25,12 +25,12 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 
 from exporter import __version__
-from exporter.histogram import Histogram
 from exporter.metrics import own_families as families
 from exporter.metrics.family import MetricFamily
 from exporter.metrics.process import ProcessCollector
 from exporter.metrics.text import number
-from exporter.tracer import ResponseCounts
+from exporter.statistics.histogram import Histogram
+from exporter.trace.tracer import ResponseCounts
 
 PROCESSING_BUCKETS = (
     *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025),

@@ -10,14 +10,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from exporter.extensions import mpls_stack
-from exporter.histogram import Histogram
-from exporter.hoptally import AddressTally
 from exporter.metrics.text import Buckets, escape
 from exporter.model import NOTHING_KNOWN, HostInfo, Response, Trace
-from exporter.path import Link, Path, as_path, links, path_id
-from exporter.returnpath import return_hops
-from exporter.view import PathFacts, View
+from exporter.monitoring.view import PathFacts, View
+from exporter.reading.path import Link, Path, as_path, links, path_id
+from exporter.reading.returnpath import return_hops
+from exporter.sockets.extensions import mpls_stack
+from exporter.statistics.histogram import Histogram
+from exporter.statistics.hoptally import AddressTally
 
 _MPLS_LABELS_SHOWN = 16
 

@@ -6,9 +6,9 @@ import math
 from functools import lru_cache
 from typing import NamedTuple
 
-from exporter.histogram import Histogram
 from exporter.model import Family, Protocol
 from exporter.settings import Target
+from exporter.statistics.histogram import Histogram
 
 
 class Buckets(NamedTuple):

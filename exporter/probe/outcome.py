@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from io import StringIO
 
+from exporter.monitoring.view import View
+from exporter.reading.words import errors_in_words
 from exporter.report.base import Heading
 from exporter.report.text import TextReport
 from exporter.settings import Target
-from exporter.view import View
-from exporter.words import errors_in_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,15 @@ from enum import StrEnum
 from exporter.config.layers import conflicts, host_family, settle
 from exporter.config.shown import shown
 from exporter.errors import FtrError
-from exporter.measure import Services
 from exporter.model import HostInfo
+from exporter.monitoring.services import Services
+from exporter.monitoring.slots import Slots
+from exporter.monitoring.target import TargetMonitor
+from exporter.monitoring.view import Key, View
 from exporter.probe.allow import Rules
 from exporter.probe.outcome import Outcome
 from exporter.probe.run import ENDING_SECONDS, Log, Views, apart, trace_once
 from exporter.settings import Config, Module, Target
-from exporter.slots import Slots
-from exporter.target import TargetMonitor
-from exporter.view import Key, View
 
 QUEUE = 100
 """Requests that may wait for their turn; more are turned away at once."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from exporter.errors import FtrError
-from exporter.historydb import PathKey
-from exporter.measure import Services
+from exporter.history.database import PathKey
 from exporter.model import Family
-from exporter.target import TargetMonitor
-from exporter.view import Key, View
+from exporter.monitoring.services import Services
+from exporter.monitoring.target import TargetMonitor
+from exporter.monitoring.view import Key, View
 
 ENDING_SECONDS = 0.02
 """What a trace that is cut short needs to be published."""

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import TextIO
 
-from exporter.jsonform import hop_json, info_json, trace_event_json, trace_json
 from exporter.model import HostInfo, Response, Trace
-from exporter.path import follow
+from exporter.reading.jsonform import hop_json, info_json, trace_event_json, trace_json
+from exporter.reading.path import follow
 from exporter.report.base import Heading
 
 

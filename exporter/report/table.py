@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from exporter.extensions import mpls_stack
-from exporter.interfaces import InterfaceInfo, interface_info
 from exporter.model import (
     NOTHING_KNOWN,
     Family,
@@ -15,8 +13,10 @@ from exporter.model import (
     Response,
     Trace,
 )
+from exporter.reading.interfaces import InterfaceInfo, interface_info
+from exporter.reading.words import unreachable_mark
 from exporter.report.base import Heading
-from exporter.words import unreachable_mark
+from exporter.sockets.extensions import mpls_stack
 
 _MOST_COLUMNS = 4
 _RTT_WIDTH = 6

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from exporter.model import Family, HostInfo, Protocol, Response, StopReason, Trace
-from exporter.path import as_path, follow
+from exporter.reading.path import as_path, follow
+from exporter.reading.words import errors_in_words, outcome_in_words
 from exporter.report.base import Heading
 from exporter.report.paint import GREEN, RED, Layout, printable
 from exporter.report.screen import Screen
 from exporter.report.table import Table, milliseconds, title
-from exporter.words import errors_in_words, outcome_in_words
 
 _LEAST_HEIGHT = 5
 _LEAST_WIDTH = 20

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from exporter.jsonform import host_json, loss_json, rfc3339, trace_json
 from exporter.model import Trace
-from exporter.mtu import PathMtu
-from exporter.path import as_path, links
+from exporter.monitoring.view import View
+from exporter.reading.jsonform import host_json, loss_json, rfc3339, trace_json
+from exporter.reading.path import as_path, links
+from exporter.reading.words import errors_in_words, outcome_in_words, remedy_in_words
 from exporter.server.source import TargetState
-from exporter.view import View
+from exporter.trace.mtu import PathMtu
 from exporter.watch.verdict import Balancing, Knowledge
-from exporter.words import errors_in_words, outcome_in_words, remedy_in_words
 
 RECENT = 30
 """Cycles that the short form of a target tells the RTT of, where it is asked to."""

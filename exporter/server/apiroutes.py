@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from aiohttp import hdrs, web
 
-from exporter.events import EventKind, TooManyListeners
 from exporter.server import replies
 from exporter.server.api import encode, incident_pieces, list_pieces, target_json
 from exporter.server.body import send
+from exporter.server.events import EventKind, TooManyListeners
 from exporter.server.historyform import history_pieces
 from exporter.server.ondemand import Pause, refusal
 from exporter.server.openapi import description

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_request import BaseRequest
 
-from exporter.collector import COLLECTOR
+from exporter.process.collector import COLLECTOR
 from exporter.server.crowd import Crowd
 from exporter.server.secure import secure
 

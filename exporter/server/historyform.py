@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exporter.jsonform import rfc3339
-from exporter.recent import Cycle, HopSum, Span
+from exporter.monitoring.view import View
+from exporter.reading.jsonform import rfc3339
 from exporter.server.api import encode
 from exporter.server.source import TargetState
-from exporter.view import View
+from exporter.statistics.recent import Cycle, HopSum, Span
 
 
 def history_pieces(state: TargetState, after: float | None) -> Iterator[bytes]:

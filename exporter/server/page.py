@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from urllib.parse import quote
 
-from exporter.extensions import mpls_stack
-from exporter.jsonform import rfc3339
 from exporter.model import NOTHING_KNOWN, Hop, HostInfo, Trace
-from exporter.path import as_path
+from exporter.monitoring.view import View
+from exporter.reading.jsonform import rfc3339
+from exporter.reading.path import as_path
+from exporter.reading.words import outcome_in_words
 from exporter.server.api import loss, mean_rtt
 from exporter.server.frame import END, app, encode, top
 from exporter.server.source import TargetState
-from exporter.view import View
-from exporter.words import outcome_in_words
+from exporter.sockets.extensions import mpls_stack
 
 _TARGETS = ("Target", "Host", "Family", "Address", "State", "RTT", "Loss", "Hops", "AS path")
 _HOPS = ("Hop", "Address", "Name", "AS", "Loss", "Sent", "Best", "Mean", "Worst", "MPLS")

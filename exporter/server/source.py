@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol as Interface
 
-from exporter.events import Hub
+from exporter.monitoring.view import View
+from exporter.server.events import Hub
 from exporter.settings import Target
-from exporter.view import View
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import asyncio
 
 from aiohttp import hdrs, web
 
-from exporter.events import EventKind, Hub
 from exporter.server import body
 from exporter.server.connection import Connection
+from exporter.server.events import EventKind, Hub
 
 KEEP_ALIVE = 15.0
 """Seconds of silence after which a sign of life is sent: proxies give up after a minute or so."""

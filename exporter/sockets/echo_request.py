@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from exporter.extensions import internet_checksum
 from exporter.model import Family
+from exporter.sockets.extensions import internet_checksum
 
 _NUMBER = struct.Struct("!H")
 _IPV4_HEADER = struct.Struct("!BB2sH2sBBH4s4s")

@@ -13,8 +13,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from exporter.extensions import extensions_at
 from exporter.model import ExtensionObject, Family
+from exporter.sockets.extensions import extensions_at
 
 SOL_SOCKET = 1
 SO_TIMESTAMPING = 37

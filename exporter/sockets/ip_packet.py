@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from exporter.errors import MalformedPacket
-from exporter.extensions import extensions_at, internet_checksum
 from exporter.model import ExtensionObject, Family
+from exporter.sockets.extensions import extensions_at, internet_checksum
 from exporter.sockets.icmp import ECHO_HEADER_BYTES, NUMBERS
 from exporter.sockets.icmp_quirks import Quirks
 

@@ -11,8 +11,8 @@ import struct
 from typing import Protocol as Interface
 
 from exporter import __version__
-from exporter.extensions import internet_checksum
 from exporter.model import Family, Kind
+from exporter.sockets.extensions import internet_checksum
 from exporter.sockets.icmp import ECHO_HEADER_BYTES, NUMBERS
 
 COOKIE_BYTES = 8

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import struct
 
-from exporter.extensions import internet_checksum
 from exporter.model import Family, Kind
+from exporter.sockets.extensions import internet_checksum
 from exporter.sockets.wire import COOKIE_BYTES, WORDS, payload_bytes
 from exporter.sockets.wire_udp import Template, TemplateWire
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from exporter.jsonform import rfc3339
-from exporter.path import Path
+from exporter.reading.jsonform import rfc3339
+from exporter.reading.path import Path
 
 AsPath = tuple[int, ...]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from exporter.branches import flows_wanted
-from exporter.flowset import FlowSet, Wiring
 from exporter.model import Family, Protocol, Trace
-from exporter.outcome import Subject, conclude
-from exporter.pacer import Pacer
 from exporter.sockets.base import SocketRequest
 from exporter.sockets.factory import open_probe_socket
-from exporter.strategy import Plan
-from exporter.tracer import ResponseCounts
+from exporter.trace.branches import flows_wanted
+from exporter.trace.flowset import FlowSet, Wiring
+from exporter.trace.outcome import Subject, conclude
+from exporter.trace.pacer import Pacer
+from exporter.trace.plan import Plan
+from exporter.trace.tracer import ResponseCounts
 
 MOST_FLOWS = 128
 

@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from exporter import service
+from exporter.daemon import service
 from exporter.errors import SocketUnavailable
 from exporter.model import Family, Kind, Probe, Protocol
 from exporter.sockets import windows_icmp

@@ -1,0 +1,1 @@
+"""The commands beside the daemon: `check`, `sockets` and `trace`."""

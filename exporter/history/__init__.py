@@ -1,0 +1,1 @@
+"""Path histories, kept in a file across restarts."""

@@ -1,0 +1,1 @@
+"""What is done with targets, cycle after cycle, and what is remembered of each."""

@@ -1,0 +1,1 @@
+"""Names to addresses and back: hosts file, `localhost`, DNS."""

@@ -1,0 +1,1 @@
+"""The process itself: its log, its memory, its service manager."""

@@ -1,0 +1,128 @@
+"""Pure: counts what the probes of each TTL of one path add up to, in little room.
+
+Nearly every TTL knows one address. What is counted there are four numbers in an array; a TTL that
+knows several, or that keeps histograms, has an object for each address.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+
+from exporter.model import Hop, Response
+from exporter.statistics.histogram import Histogram, never_back
+
+ADDRESSES_PER_HOP = 64
+"""How many responders of a hop are remembered; those of the latest trace always are."""
+_FIELDS = 4
+_SENT, _LOST, _REPLIES, _SECONDS = range(_FIELDS)
+
+
+class AddressTally:
+    """What one address answered at one hop: how often, and the sum of its RTTs in seconds."""
+
+    __slots__ = ("histogram", "replies", "seconds")
+
+    def __init__(self, replies: int, seconds: float, bounds: tuple[float, ...] | None) -> None:
+        self.replies = replies
+        self.seconds = seconds
+        self.histogram = None if bounds is None else Histogram(bounds)
+
+    def count(self, rtt: float) -> None:
+        """One more reply after so many seconds."""
+        self.replies += 1
+        self.seconds += never_back(rtt)
+        if self.histogram is not None:
+            self.histogram.observe(rtt)
+
+
+class HopTallies:
+    """What was sent with each TTL, what was lost, and who answered.
+
+    `bounds` are those of the histograms, None without.
+    """
+
+    __slots__ = ("_bounds", "_counts", "_only", "_several")
+
+    def __init__(self, bounds: tuple[float, ...] | None) -> None:
+        self._bounds = bounds
+        self._counts = array("d")
+        self._only: list[str | None] = []
+        self._several: dict[int, dict[str, AddressTally]] = {}
+
+    def probes(self, ttl: int) -> tuple[int, int]:
+        """How many were sent with a TTL that was ever probed, and how many lost."""
+        place = ttl * _FIELDS
+        return int(self._counts[place + _SENT]), int(self._counts[place + _LOST])
+
+    def addresses(self, ttl: int) -> Mapping[str, AddressTally]:
+        """Who answered probes of a TTL, the longest unheard first."""
+        several, only = self._several.get(ttl), self._only[ttl]
+        if several is not None:
+            return several
+        return {} if only is None else {only: self._alone(ttl)}
+
+    def add(self, hops: Sequence[Hop]) -> None:
+        """Count what a trace showed."""
+        only, counts = self._only, self._counts
+        missing = max([hop.ttl for hop in hops], default=-1) + 1 - len(only)
+        if missing > 0:
+            only.extend([None] * missing)
+            counts.extend([0.0] * (missing * _FIELDS))
+        for hop in hops:
+            ttl, responses = hop.ttl, hop.responses
+            place, lost = ttl * _FIELDS, hop.sent - len(responses)
+            counts[place + _SENT] += hop.sent
+            if lost > 0:
+                counts[place + _LOST] += lost
+            for response in responses:
+                if response.address == only[ttl]:
+                    counts[place + _REPLIES] += 1
+                    counts[place + _SECONDS] += never_back(response.rtt)
+                else:
+                    self._add_another(ttl, response)
+            if self._several and len(self._several.get(ttl, ())) > ADDRESSES_PER_HOP:
+                _forget_longest_unheard(self._several[ttl], len(hop.addresses))
+
+    def use(self, bounds: tuple[float, ...] | None) -> None:
+        """Keep histograms by these bounds from now on, or none; what was counted stays."""
+        if bounds is not None:
+            for ttl in [ttl for ttl, each in enumerate(self._only) if each is not None]:
+                self._unfold(ttl)
+        self._bounds = bounds
+        for several in self._several.values():
+            for one in several.values():
+                known = one.histogram or Histogram(bounds or ())
+                one.histogram = None if bounds is None else known.over(bounds)
+
+    def _add_another(self, ttl: int, response: Response) -> None:
+        """Count a reply by the first address, or by one of several, which is the latest then."""
+        several = self._several.get(ttl)
+        if several is None and self._only[ttl] is None and self._bounds is None:
+            place = ttl * _FIELDS
+            self._only[ttl] = response.address
+            self._counts[place + _REPLIES] = 1.0
+            self._counts[place + _SECONDS] = never_back(response.rtt)
+            return
+        several = self._unfold(ttl) if several is None else several
+        one = several.get(response.address) or AddressTally(0, 0.0, self._bounds)
+        several.pop(response.address, None)
+        several[response.address] = one
+        one.count(response.rtt)
+
+    def _unfold(self, ttl: int) -> dict[str, AddressTally]:
+        several = self._several[ttl] = dict(self.addresses(ttl))
+        self._only[ttl] = None
+        return several
+
+    def _alone(self, ttl: int) -> AddressTally:
+        place = ttl * _FIELDS
+        replies, seconds = self._counts[place + _REPLIES], self._counts[place + _SECONDS]
+        return AddressTally(int(replies), seconds, None)
+
+
+def _forget_longest_unheard(addresses: dict[str, AddressTally], heard_now: int) -> None:
+    """Make room, but never by an address of the latest trace: it is exposed."""
+    surplus = len(addresses) - max(ADDRESSES_PER_HOP, heard_now)
+    for address in list(addresses)[:surplus]:
+        del addresses[address]

@@ -1,0 +1,37 @@
+"""Pure: what a trace shall do, and what it teaches the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a trace teaches the next one to the same address.
+
+    `length` is the TTL of the destination if `reached`, else one more than the farthest hop that
+    answered; None if nothing is known. `rtts` are the latest RTTs in seconds by TTL.
+    """
+
+    length: int | None = None
+    reached: bool = False
+    rtts: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a trace shall do. Seconds: `timeout` bounds every wait, `patience` is the shortest one,
+
+    `spacing` is the least time between the starts of two rounds. After the last round the trace
+    lingers, at most so long, for answers of hops that are known to answer and have not yet.
+    """
+
+    first_hop: int = 1
+    max_hops: int = 30
+    rounds: int = 3
+    timeout: float = 2.0
+    patience: float = 0.5
+    spacing: float = 0.0
+    linger: float = 0.0
+    lesson: Lesson = field(default_factory=Lesson)
