@@ -54,6 +54,10 @@ def _recent(metric: str) -> str:
     return f"sum(increase({of(metric)}[$__range]))"
 
 
+def _refused(which: str) -> str:
+    return f"{of(f'{which}_last_reload_successful')} == 0"
+
+
 def _figures() -> list[Json]:
     return [
         stat(
@@ -64,8 +68,11 @@ def _figures() -> list[Json]:
         ),
         stat(
             "Configurations refused",
-            "Exporters whose latest reload failed; they go on with the configuration before.",
-            ask_now(f"count({of('ftr_config_last_reload_successful')} == 0) or vector(0)"),
+            "Exporters whose latest reload, of the configuration or of the one for the web server, "
+            "failed; they go on with the one before.",
+            ask_now(
+                f"count({_refused('ftr_config')} or {_refused('ftr_web_config')}) or vector(0)"
+            ),
             steps=ANY_IS_BAD,
         ),
         stat(

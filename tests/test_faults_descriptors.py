@@ -89,3 +89,6 @@ def test_no_descriptor_is_an_error_and_no_loss(lab_factory: LabFactory) -> None:
         assert after.value("ftr_target_reached", target="tcp") == 1
         assert errors(further(daemon, 2), "tcp") == errors(after, "tcp")
         back_to(daemon, stock)
+        told = [line for line in daemon.log if line["event"] == "server.cannot_accept"]
+        assert [line["error"] for line in told] == ["Too many open files"]
+        assert "asyncio" not in {line["logger"] for line in daemon.log}

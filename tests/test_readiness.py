@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -188,6 +189,81 @@ def test_after_a_stall_all_that_has_come_is_told_before_any_timer() -> None:
             time.sleep(0.05)  # noqa: ASYNC251 - this is the stall
             await asyncio.wait_for(expired.wait(), _PATIENCE)
             assert order == ["data"] * 600 + ["timer"]
+
+    readiness.run(scenario())
+
+
+def test_one_that_reads_one_at_a_time_is_told_all_before_any_timer() -> None:
+    """The loop stood still while ten datagrams came to one socket, and a timer fell due."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        order: list[str] = []
+        expired = asyncio.Event()
+        receiver, sender = a_pair()
+        with receiver, sender:
+            watch(receiver.fileno(), partial(read_from, receiver, order))
+            for _ in range(10):
+                sender.send(b"x")
+            loop.call_later(0.01, order.append, "timer")
+            loop.call_later(0.01, expired.set)
+            time.sleep(0.05)  # noqa: ASYNC251 - this is the stall
+            await asyncio.wait_for(expired.wait(), _PATIENCE)
+            assert order == ["data"] * 10 + ["timer"]
+
+    readiness.run(scenario())
+
+
+@pytest.mark.parametrize("by", ["soon", "later", "future"])
+def test_what_a_reader_schedules_is_not_kept_waiting(by: str) -> None:
+    """Nothing but its datagram came in all the time; what it scheduled then ran at once."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        receiver, sender = a_pair()
+
+        def told(_: int) -> None:
+            receiver.recv(64)
+            if by == "soon":
+                loop.call_soon(done.set_result, None)
+            elif by == "later":
+                loop.call_later(0.01, done.set_result, None)
+            else:
+                done.set_result(None)
+
+        with receiver, sender:
+            watch(receiver.fileno(), told)
+            sender.send(b"x")
+            await asyncio.wait_for(done, _PATIENCE)
+            unwatch(loop, receiver.fileno())
+
+    readiness.run(scenario())
+
+
+def test_our_loop_does_not_come_round_for_readers_that_schedule_nothing() -> None:
+    """A hundred datagrams came one by one from another thread, and then a call: one turn."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, DirectLoop)
+        order: list[str] = []
+        receiver, sender = a_pair()
+        done = asyncio.Event()
+
+        def send() -> None:
+            for number in range(100):
+                sender.send(b"x")
+                while len(order) <= number:
+                    time.sleep(0.0005)
+            loop.call_soon_threadsafe(done.set)
+
+        selector = loop.direct
+        with receiver, sender, patch.object(selector, "select", wraps=selector.select) as select:
+            watch(receiver.fileno(), partial(read_from, receiver, order))
+            await asyncio.gather(asyncio.to_thread(send), asyncio.wait_for(done.wait(), _PATIENCE))
+            assert len(order) == 100
+            assert select.call_count < 20
 
     readiness.run(scenario())
 

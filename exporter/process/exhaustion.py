@@ -2,16 +2,19 @@
 
 Python goes on after a `MemoryError`, but what was under way is half done: a probe without its
 timer, targets in the schedule and not in the list. A request to the server is no such matter; it
-fails alone.
+fails alone. Where descriptors have run out, connections wait for one, and everything else goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import math
 import mmap
 import os
 import sys
 import threading
+import time
 from typing import Any
 
 import structlog
@@ -20,6 +23,9 @@ log = structlog.get_logger("daemon")
 
 _RESERVE_BYTES = 16 << 20
 _EXIT_STATUS = 1
+_NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+"""Why asyncio's server takes a connection a second later, and tells that of each try."""
+_SECONDS_BETWEEN_COMPLAINTS = 60.0
 _LAST_WORDS = b"daemon.failed: out of memory\n"
 
 
@@ -28,6 +34,7 @@ class Exhaustion:
 
     def __init__(self) -> None:
         self._reserve = mmap.mmap(-1, _RESERVE_BYTES)
+        self._complained_at = -math.inf
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """End the process where what this loop calls, a thread or a destructor gets no memory."""
@@ -46,9 +53,19 @@ class Exhaustion:
             os._exit(_EXIT_STATUS)
 
     def _handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if isinstance(context.get("exception"), MemoryError):
+        error = context.get("exception")
+        if isinstance(error, MemoryError):
             self.end()
-        loop.default_exception_handler(context)
+        if "socket" in context and isinstance(error, OSError) and error.errno in _NO_ROOM:
+            self._cannot_accept(error)
+        else:
+            loop.default_exception_handler(context)
+
+    def _cannot_accept(self, error: OSError) -> None:
+        now = time.monotonic()
+        if now - self._complained_at >= _SECONDS_BETWEEN_COMPLAINTS:
+            self._complained_at = now
+            log.warning("server.cannot_accept", error=error.strerror)
 
     def _thread_failed(self, failure: threading.ExceptHookArgs) -> None:
         if issubclass(failure.exc_type, MemoryError):

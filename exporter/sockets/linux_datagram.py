@@ -125,7 +125,7 @@ class LinuxDatagramSocket:
     def _refused_here(self) -> bool:
         """Whether EMSGSIZE is this host's own word: then the first link's MTU is queued by now."""
         self._link_mtu = 0
-        self._drain(socket.MSG_ERRQUEUE, _ITEMS_PER_WAKE_UP)
+        self._read(socket.MSG_ERRQUEUE, _ITEMS_PER_WAKE_UP, to_the_end=True)
         return self._link_mtu > 0
 
     def close(self) -> None:
@@ -136,57 +136,67 @@ class LinuxDatagramSocket:
             self._socket.close()
 
     def _ready(self, events: int) -> None:
-        """Drain the queues that have something, bounded so that a flood starves no other target.
+        """Read the queues that have something, bounded so that a flood starves no other target.
 
         A pending error without a queued one is read off the ordinary queue.
         """
         left = _ITEMS_PER_WAKE_UP
         if events & ERROR:
-            left = self._drain(socket.MSG_ERRQUEUE, left)
-        if events != ERROR or left == _ITEMS_PER_WAKE_UP - 1:
-            self._drain(0, left)
+            left = self._read(socket.MSG_ERRQUEUE, left)
+        if events != ERROR or left == _ITEMS_PER_WAKE_UP:
+            self._read(0, left)
 
-    def _drain(self, flags: int, budget: int) -> int:
+    def _read(self, flags: int, budget: int, *, to_the_end: bool = False) -> int:
+        """Read a queue; gives what is left of the budget.
+
+        To ask a queue that is empty costs half as much as an answer, and answers come one by one:
+        unless told to read `to_the_end`, this stops at one where no send stamp is due. The loop
+        calls again if there is more.
+        """
         receive = self._socket.recvmsg
         while budget and not self._closed:
-            budget -= 1
             try:
                 data, messages, _, address = receive(self._data_bytes, _CONTROL_BYTES, flags)
             except BlockingIOError:
                 break
             except OSError:
                 # The pending error of a queued ICMP error: reading it is consuming it.
+                budget -= 1
                 continue
+            budget -= 1
             if not data and (stamp := send_stamp(messages)):
                 self._pending.stamped(*stamp)
                 continue
             ancillary = parse_ancillary(messages)
             if ancillary.error is None:
-                self._answer(data, ancillary, address)
+                told = self._answer(data, ancillary, address)
             else:
-                self._queued(data, ancillary, ancillary.error, address)
+                told = self._queued(data, ancillary, ancillary.error, address)
+            if told and not to_the_end and self._pending.is_stamped:
+                break
         return budget
 
     def _queued(
         self, quote: bytes, ancillary: Ancillary, error: QueuedError, address: tuple[str, int]
-    ) -> None:
+    ) -> bool:
+        """Tell what an ICMP error, or this host, says of a probe; False where it is of none."""
         if not quote and error.origin == Origin.TIMESTAMP:
-            return
+            return False
         if not quote and error.origin == Origin.LOCAL and error.errno == errno.EMSGSIZE:
             # Not about a probe on its way: the send that it belongs to has failed already.
             self._link_mtu = error.info
-            return
+            return False
         sent = None
         translated = not (address and same_host(address[0], self._request.destination))
         if address and (not translated or len(quote) >= self._wire.proof_bytes):
             sent = self._pending.take(self._wire.quoted(quote, address[1]), address[1])
         if sent is None:
             self._listener.unmatched()
-            return
+            return False
         failure = local_failure(error, self._request)
         if failure is not None:
             self._listener.failed(sent.probe, failure)
-            return
+            return True
         self._listener.responded(
             error_response(
                 self._request,
@@ -198,13 +208,16 @@ class LinuxDatagramSocket:
                 translated=translated or address[1] != sent.port,
             )
         )
+        return True
 
-    def _answer(self, data: bytes, ancillary: Ancillary, address: tuple[str, int]) -> None:
+    def _answer(self, data: bytes, ancillary: Ancillary, address: tuple[str, int]) -> bool:
+        """Tell what the destination sent; False where it answers no probe."""
         sent = None
         if address and same_host(address[0], self._request.destination):
             sent = self._pending.take(self._wire.answered(data, address[1]), address[1])
         if sent is None:
             self._listener.unmatched()
-        else:
-            kind = self._wire.answer_kind
-            self._listener.responded(destination_response(self._request, sent, kind, ancillary))
+            return False
+        kind = self._wire.answer_kind
+        self._listener.responded(destination_response(self._request, sent, kind, ancillary))
+        return True

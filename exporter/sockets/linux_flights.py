@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from exporter.model import Probe
 from exporter.sockets.linux_connect import Flight
+from exporter.sockets.readiness import DATA, unwatch, watch
 
 PATIENCE_SECONDS = 0.9
 """How long a probe is in flight: less than the second after which Linux repeats a SYN."""
@@ -32,7 +33,7 @@ class Flights:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._epoll = select.epoll()
-        self._loop.add_reader(self._epoll.fileno(), self.readable)
+        watch(self._epoll.fileno(), self.readable)
 
     def add(self, flight: Flight) -> None:
         """Wait for what becomes of it. Raises `OSError`, and then the socket is closed."""
@@ -64,7 +65,7 @@ class Flights:
         """End all flights and the waiting; a second time it does nothing."""
         if self._epoll.closed:
             return
-        self._loop.remove_reader(self._epoll.fileno())
+        unwatch(self._loop, self._epoll.fileno())
         self._epoll.close()
         if self._timer is not None:
             self._timer.cancel()
@@ -72,7 +73,7 @@ class Flights:
             flight.socket.close()
         self._flights.clear()
 
-    def readable(self) -> None:
+    def readable(self, _: int = DATA) -> None:
         """Tell the news, bounded so that no destination starves the others."""
         for descriptor, _ in self._epoll.poll(0, _EVENTS_PER_WAKE_UP):
             flight = self._flights.get(descriptor)

@@ -41,6 +41,11 @@ class Pending:
     def __len__(self) -> int:
         return len(self._sent)
 
+    @property
+    def is_stamped(self) -> bool:
+        """Whether no send stamp is due."""
+        return not self._unstamped
+
     def next_sequence(self, probe: Probe) -> int:
         """A sequence number that no waiting probe has."""
         if probe.trace != self._trace:

@@ -12,11 +12,14 @@ import math
 import select
 import selectors
 import sys
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 DATA, ERROR = 1, 8
 """EPOLLIN and EPOLLERR: something in the ordinary queue; in the error queue, or a pending error."""
@@ -66,6 +69,7 @@ if sys.platform == "linux":
 
         def __init__(self) -> None:
             self.failed: Callable[[Exception], None] | None = None
+            self.has_work = False
             self._epoll = select.epoll()
             self._keys: dict[int, selectors.SelectorKey] = {}
             self._watching: dict[int, Told] = {}
@@ -105,34 +109,55 @@ if sys.platform == "linux":
             self._watching.clear()
 
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            """See `selectors.BaseSelector`; times are rounded up, lest the loop wakes too early."""
-            seconds = -1.0 if timeout is None else math.ceil(max(timeout, 0.0) * 1e3) * 1e-3
+            """See `selectors.BaseSelector`.
+
+            Waits on while those who watch leave asyncio nothing to do. Before any timer is due it
+            tells all that is there: none is late that had come before a stall ended.
+            """
+            until = math.inf if timeout is None else time.monotonic() + timeout
             ready: dict[int, tuple[selectors.SelectorKey, int]] = {}
-            for _ in range(_POLLS_PER_TURN):
+            self.has_work = False
+            seconds = _whole_milliseconds(until)
+            polls_left = _POLLS_PER_TURN
+            while polls_left:
                 try:
                     events = self._epoll.poll(seconds, _EVENTS_PER_POLL)
                 except InterruptedError:
                     break
-                for descriptor, mask in events:
-                    told = self._watching.get(descriptor)
-                    if told is not None:
-                        self._tell(told, mask)
-                    elif (key := self._keys.get(descriptor)) is not None:
-                        ready[descriptor] = key, _asyncio_mask(mask) & key.events
-                if len(events) < _EVENTS_PER_POLL:
+                if not self._take(events, ready):
                     break
-                # After a stall all answers come before any timer: none is late that is here.
-                seconds = 0.0
+                seconds = 0.0 if ready or self.has_work else _whole_milliseconds(until)
+                if not seconds:
+                    polls_left -= 1
             return list(ready.values())
 
-        def _tell(self, told: Told, mask: int) -> None:
-            try:
-                told(mask)
-            except Exception as error:
-                # A bug with one socket must not end the loop, as in every callback of asyncio.
-                if self.failed is None:
-                    raise
-                self.failed(error)
+        def _take(
+            self,
+            events: list[tuple[int, int]],
+            ready: dict[int, tuple[selectors.SelectorKey, int]],
+        ) -> bool:
+            """Tell those who watch, note the others; gives whether there was anything to tell."""
+            told_any = False
+            for descriptor, mask in events:
+                told = self._watching.get(descriptor)
+                if told is not None:
+                    told_any = True
+                    try:
+                        told(mask)
+                    except Exception as error:
+                        # A bug with one socket must not end the loop, as in all of asyncio.
+                        if self.failed is None:
+                            raise
+                        self.failed(error)
+                elif (key := self._keys.get(descriptor)) is not None:
+                    ready[descriptor] = key, _asyncio_mask(mask) & key.events
+            return told_any or len(events) == _EVENTS_PER_POLL
+
+    def _whole_milliseconds(until: float) -> float:
+        """Seconds from now, rounded up lest the loop wakes too early; -1 for ever."""
+        if until == math.inf:
+            return -1.0
+        return math.ceil(max(until - time.monotonic(), 0.0) * 1e3) * 1e-3
 
     def _epoll_mask(events: int) -> int:
         readable = select.EPOLLIN if events & selectors.EVENT_READ else 0
@@ -143,12 +168,36 @@ if sys.platform == "linux":
         return writable | (selectors.EVENT_READ if mask & ~select.EPOLLOUT else 0)
 
     class DirectLoop(asyncio.SelectorEventLoop):
-        """An event loop that calls those who `watch` without a detour."""
+        """An event loop that calls those who `watch` without a detour.
+
+        As long as they schedule nothing, the selector has no need to come back to it.
+        """
 
         def __init__(self) -> None:
             self.direct = _DirectSelector()
             super().__init__(self.direct)
             self.direct.failed = self._failed
+
+        def call_soon(
+            self,
+            callback: Callable[[Unpack[Arguments]], object],
+            *args: *Arguments,
+            context: Context | None = None,
+        ) -> asyncio.Handle:
+            """See `asyncio.loop.call_soon`."""
+            self.direct.has_work = True
+            return super().call_soon(callback, *args, context=context)
+
+        def call_at(
+            self,
+            when: float,
+            callback: Callable[[Unpack[Arguments]], object],
+            *args: *Arguments,
+            context: Context | None = None,
+        ) -> asyncio.TimerHandle:
+            """See `asyncio.loop.call_at`."""
+            self.direct.has_work = True
+            return super().call_at(when, callback, *args, context=context)
 
         def _failed(self, error: Exception) -> None:
             self.call_exception_handler({"message": "a reader failed", "exception": error})
