@@ -26,6 +26,7 @@ from exporter.sockets.errqueue import (
     parse_ancillary,
     send_stamp,
 )
+from exporter.sockets.icmp import NUMBERS
 from exporter.sockets.linux_answer import (
     destination_response,
     error_response,
@@ -75,6 +76,7 @@ class LinuxDatagramSocket:
         self.backend = flavour.backend
         self.protocol = flavour.protocol
         self._quote_header_bytes = flavour.quote_header_bytes
+        self._errors = NUMBERS[request.family].errors
         self._socket = sock
         self._wire = wire
         self._request = request
@@ -175,6 +177,9 @@ class LinuxDatagramSocket:
         if not quote and error.origin == Origin.LOCAL and error.errno == errno.EMSGSIZE:
             # Not about a probe on its way: the send that it belongs to has failed already.
             self._link_mtu = error.info
+            return
+        if error.origin == Origin.ICMP and error.icmp_type not in self._errors:
+            # A ping socket is told of redirects too (ping_err); the probe goes on its way.
             return
         sent = None
         translated = not (address and same_host(address[0], self._request.destination))
