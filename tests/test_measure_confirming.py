@@ -72,8 +72,8 @@ def test_all_responders_of_a_cycle_are_shown_however_many() -> None:
         for _ in range(6):
             await monitor.run()
             view = stage.views[-1]
-            assert view.trace is not None
             text = exposed(view)
+        assert view.trace is not None
         assert stage.network.sends[-1].probe.trace > 6, "a confirming round followed"
         replies = values(text, "ftr_hop_replies_total", "hop", "address")
         assert sum(hop == "1" for hop, _ in replies) == view.trace.hops[0].sent > 100
