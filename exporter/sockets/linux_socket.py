@@ -17,6 +17,7 @@ from exporter.sockets.errqueue import (
     QueuedError,
 )
 from exporter.sockets.local_errors import send_error
+from exporter.sockets.source_ports import or_another
 
 _RECEIVE_BUFFER = 1 << 20
 _PMTUDISC_DONT, _PMTUDISC_PROBE = 0, 3
@@ -60,12 +61,14 @@ def _bind(sock: socket.socket, address: str, port: int) -> None:
     # Ping sockets start with SO_REUSEADDR, and two of them would then get one echo id: no answer
     # would find its way to both.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-    try:
-        sock.bind((address, port))
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE or not port:
-            raise
-        sock.bind((address, 0))
+    for each in or_another(port):
+        try:
+            sock.bind((address, each))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not each:
+                raise
+        else:
+            return
 
 
 def count_sends_anew(sock: socket.socket) -> None:
