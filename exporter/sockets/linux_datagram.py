@@ -33,8 +33,8 @@ from exporter.sockets.linux_answer import (
     local_failure,
     same_host,
 )
-from exporter.sockets.linux_socket import count_sends_anew
-from exporter.sockets.local_errors import BLOCKED, send_error
+from exporter.sockets.linux_socket import count_sends_anew, is_still_here
+from exporter.sockets.local_errors import BLOCKED, no_neighbour, send_error
 from exporter.sockets.pending import Pending, Sent
 from exporter.sockets.readiness import ERROR, unwatch, watch
 from exporter.sockets.wire import Wire
@@ -129,6 +129,12 @@ class LinuxDatagramSocket:
         self._link_mtu = 0
         self._drain(socket.MSG_ERRQUEUE, _ITEMS_PER_WAKE_UP)
         return self._link_mtu > 0
+
+    def give_up(self, trace: int) -> None:
+        """See `ProbeSocket`: the kernel seeks the next hop for longer than a trace may take."""
+        if not self._closed and is_still_here(self._socket):
+            for probe in self._pending.take_unstamped(trace):
+                self._listener.failed(probe, no_neighbour(self._request.destination))
 
     def close(self) -> None:
         """See `ProbeSocket`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 
 from exporter.errors import ProbeError
 from exporter.model import Family
@@ -21,6 +22,9 @@ from exporter.sockets.source_ports import or_another
 
 _RECEIVE_BUFFER = 1 << 20
 _PMTUDISC_DONT, _PMTUDISC_PROBE = 0, 3
+_SO_MEMINFO = 55
+_MEMINFO = struct.Struct("=9I")
+_WRITE_ALLOCATED = 2
 
 
 def open_socket(request: SocketRequest, protocol: int) -> socket.socket:
@@ -75,6 +79,12 @@ def count_sends_anew(sock: socket.socket) -> None:
     """Let send stamps count from 0: not every kernel counts a send that failed."""
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITHOUT_ID)
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
+
+
+def is_still_here(sock: socket.socket) -> bool:
+    """Whether a probe waits in a queue of this host: its memory still counts as the socket's."""
+    memory = _MEMINFO.unpack(sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))
+    return int(memory[_WRITE_ALLOCATED]) > 0
 
 
 def local_error(error: QueuedError, destination: str) -> ProbeError:
