@@ -56,11 +56,13 @@ def test_own_header_in_the_byte_order_of_the_kernel(order: str, whole: bool) -> 
 
 
 def test_ids_are_never_shared() -> None:
-    """The wanted one where it is free, any other where it is not; again free when given back."""
+    """The wanted one where it is free, else another, the same each time; free when given back."""
     ids = EchoIds()
     assert ids.take(Family.IPV4, 500) == 500
     other = ids.take(Family.IPV4, 500)
     assert other not in (None, 0, 500)
+    ids.release(Family.IPV4, other or 0)
+    assert ids.take(Family.IPV4, 500) == other
     assert ids.take(Family.IPV6, 500) == 500
     ids.release(Family.IPV4, 500)
     assert ids.take(Family.IPV4, 500) == 500

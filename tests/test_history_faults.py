@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,45 @@ def test_locked_by_another_process(tmp_path: Path) -> None:
         assert len(changes) == 3
 
     with_history(path, after)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("body", '{"words": "cut'),
+        ("body", "[1]"),
+        ("body", "9" * 5000),
+        ("body", "[" * 100_000),
+        ("body", None),
+        ("body", b"\xff\xfe"),
+        ("at", 1e300),
+        ("at", 9e999),
+        ("at", "yesterday"),
+    ],
+)
+def test_damage_that_the_file_does_not_know_of(
+    tmp_path: Path, column: str, value: str | bytes | float | None
+) -> None:
+    """A row holds what was never written, in a file whose pages are sound: that row is left out, as
+    no other is, and the thread behind it lives."""
+    path = tmp_path / "history.db"
+    with_history(path, fill)
+    # SQLite takes any bytes for text.
+    new = "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("PRAGMA writable_schema = ON")
+        file.execute("UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '')")
+        file.execute("PRAGMA writable_schema = RESET")
+        for table in ("change", "incident"):
+            columns = "target, family, address, at, bytes, body"
+            file.execute(f"INSERT INTO {table} SELECT 9, {columns} FROM {table}")
+            file.execute(f"UPDATE {table} SET {column} = {new} WHERE id = 9", (value,))
+
+    async def test(history: History) -> tuple[object, ...]:
+        async with asyncio.timeout(4):
+            return await content(history)
+
+    assert with_history(path, test) == CONTENT
 
 
 def test_a_name_that_no_file_can_hold(tmp_path: Path) -> None:

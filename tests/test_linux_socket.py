@@ -72,6 +72,21 @@ def test_local_port_is_taken_where_it_is_free(family: Family) -> None:
 
 
 @each_family
+def test_port_in_place_of_a_taken_one_is_the_same_each_time(family: Family) -> None:
+    """Two targets want one port, and both are closed and opened again and again, as after errors or
+    a restart: the second one's flow, too, stays what it was."""
+    wanted = 34_567
+    request = SocketRequest(LOOPBACK[family], family, Protocol.UDP, local_port=wanted)
+    found = []
+    for _ in range(3):
+        with open_socket(request, 17) as first, open_socket(request, 17) as second:
+            assert first.getsockname()[1] == wanted
+            found.append(second.getsockname()[1])
+    assert len(set(found)) == 1
+    assert wanted not in found
+
+
+@each_family
 def test_own_address_is_known(family: Family) -> None:
     """Loopback is ours; an address of documentation is not, nor is what is no address."""
     other = {Family.IPV4: "192.0.2.99", Family.IPV6: "2001:db8::99"}

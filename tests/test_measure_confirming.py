@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from ipaddress import ip_address
+from itertools import count
 
 import pytest
 
@@ -12,6 +14,8 @@ from exporter.monitoring.target import TargetMonitor
 from exporter.monitoring.view import View
 from exporter.settings import Module, Target
 from exporter.trace.outcome import joined
+from tests.measured import shown as exposed
+from tests.measured import values
 from tests.monitoring import HOST, V4, Stage
 from tests.simulated import Answer
 from tests.virtual import chain, run_virtual
@@ -44,6 +48,35 @@ def test_loss_of_a_cycle_stays_on_show_when_it_was_chance(probes: int) -> None:
         assert view.trace.destination_sent == view.trace.hops[-1].sent > probes
         assert view.tally.traces == 6
         assert view.tally.lost == view.trace.destination_lost
+
+    run_virtual(test())
+
+
+def test_all_responders_of_a_cycle_are_shown_however_many() -> None:
+    """A router gives each answer another address, and confirming rounds follow a cycle: what
+    answered first in it is on show still, counters and all."""
+
+    async def test() -> None:
+        stage = Stage(chain(0.01, 0.01, 0.01))
+        monitor = stage.monitor(probes=100)
+        healthy = stage.network.routing
+        number = count()
+
+        def crowded(destination: str, probe: Probe) -> Answer | None:
+            if probe.ttl == 1:
+                return Answer(0.01, str(ip_address("2001:db8::") + next(number)))
+            lost = probe.trace > 5 and probe.round % 2 == 0 and probe.ttl >= 3
+            return None if lost else healthy(destination, probe)
+
+        stage.network.routing = crowded
+        for _ in range(6):
+            await monitor.run()
+            view = stage.views[-1]
+            text = exposed(view)
+        assert view.trace is not None
+        assert stage.network.sends[-1].probe.trace > 6, "a confirming round followed"
+        replies = values(text, "ftr_hop_replies_total", "hop", "address")
+        assert sum(hop == "1" for hop, _ in replies) == view.trace.hops[0].sent > 100
 
     run_virtual(test())
 

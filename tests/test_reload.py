@@ -225,6 +225,23 @@ def test_a_family_that_is_no_longer_wanted_ends(monkeypatch: pytest.MonkeyPatch)
     play(monkeypatch, WAY, (_local(FamilyChoice.BOTH),), scene)
 
 
+def test_auto_goes_on_with_the_family_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target of IPv6 alone is left to choose: it stays on show, and no counter begins anew."""
+
+    async def scene(stage: Stage) -> None:
+        await asyncio.sleep(65)
+        before = stage.scrape()
+        await stage.reload(_local(FamilyChoice.AUTO))
+        assert_no_counter_fell(before, stage.scrape(), "local")
+        await asyncio.sleep(60)
+        after = stage.scrape()
+        assert_no_counter_fell(before, after, "local")
+        assert after.value("ftr_target_reached", family="ipv6") == 1
+        assert 'family="ipv4"' not in after.text
+
+    play(monkeypatch, WAY, (_local(FamilyChoice.IPV6),), scene)
+
+
 def _local(family: FamilyChoice) -> Target:
     return replace(target("local", family=family), host="localhost")
 

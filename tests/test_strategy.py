@@ -131,6 +131,24 @@ def test_shortened_path_ends_at_the_nearer_destination() -> None:
     assert len(played.state.hops()) == 3
 
 
+@pytest.mark.parametrize("lengths", [(6, 4, 4), (4, 6, 6), (4, 6, 4), (4, 6, 5)])
+def test_answers_at_other_distances_are_not_lost(lengths: tuple[int, ...]) -> None:
+    """The path gets shorter or longer between two rounds, or a balancer knows a long and a short
+
+    way: the destination answered in every round.
+    """
+    ways = [path(*[length / 1000] * length) for length in lengths]
+    played = play(lambda number, ttl: ways[number](number, ttl), lesson=Lesson(lengths[0], True))
+    assert played.state.destination() == (3, tuple(length / 1000 for length in lengths))
+
+
+def test_loss_behind_a_longer_way_is_loss() -> None:
+    """The second round went a longer way, and the destination, known to be near, stayed silent."""
+    ways = [path(*[0.01] * 4), path(*[0.01] * 5, destination=False), path(*[0.01] * 4)]
+    played = play(lambda number, ttl: ways[number](number, ttl), lesson=Lesson(4, True))
+    assert played.state.destination() == (3, (0.01, 0.01))
+
+
 def test_destination_that_went_silent_keeps_its_place() -> None:
     """All hops up to the known distance stay on show, and what is lost is the destination."""
     played = play(path(0.01, 0.01, None, None, destination=False), lesson=Lesson(4, True))

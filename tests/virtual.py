@@ -212,6 +212,9 @@ class SimulatedSocket:
             in_order = network.sent % 1000 * _IN_ORDER_SECONDS
             self._loop.call_later(answer.delay + in_order, self._arrive, probe, answer)
 
+    def give_up(self, trace: int) -> None:
+        """See `ProbeSocket`; what is dropped is told at once."""
+
     def close(self) -> None:
         """See `ProbeSocket`."""
         if not self._closed:

@@ -12,6 +12,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,6 +150,8 @@ def _never_wait(status: int, _remaining: int, _total: int) -> None:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
+    # One text that was damaged on the disk must not look like a file that fails.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     version = _number(connection, "user_version")
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if tables and _number(connection, "application_id") != APPLICATION_ID:

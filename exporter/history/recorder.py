@@ -11,7 +11,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,7 @@ class History:
     ) -> list[dict[str, object]]:
         def question(storage: Storage) -> list[dict[str, object]]:
             found = storage.read(lambda file: read_rows(file, table, target, family, limit))
-            return [_form(row) for row in found or ()]
+            return list(_forms(found or ()))
 
         return await self._ask(question) or []
 
@@ -208,6 +208,8 @@ def _settle(future: asyncio.Future[Any], result: object) -> None:
         future.set_result(result)
 
 
-def _form(row: tuple[str, float, str]) -> dict[str, object]:
-    address, at, body = row
-    return {"at": rfc3339(at), "address": address, **json.loads(body)}
+def _forms(rows: Iterable[tuple[str, float, str]]) -> Iterator[dict[str, object]]:
+    """The rows in JSON form. SQLite proves no content: what was damaged on the disk is left out."""
+    for address, at, body in rows:
+        with suppress(ArithmeticError, RecursionError, TypeError, ValueError):
+            yield {"at": rfc3339(at), "address": address, **json.loads(body)}

@@ -96,7 +96,7 @@ class PathMonitor:
             parts = [conclude(subject, [each], errors, started_at, duration) for each in states]
         self._trace = trace if cycle is None else joined(cycle, trace)
         infos = self._known()
-        verdict = self._memory.observe(parts, infos, f"{self._backend} {flows.name}")
+        verdict = self._memory.observe(parts, infos, f"{self._backend} {flows.identity}")
         self._flow_count = flows_wanted(trace, self._target.module.flows)
         if verdict.change is not None:
             self.tally.recent.cut()

@@ -59,7 +59,7 @@ class TargetMonitor:
         """
         choice = self._target.module.family
         if choice is FamilyChoice.AUTO:
-            self._family = former._family
+            self._family = former._family_in_use()
         for family, monitor in former._monitors.items():
             if choice in (FamilyChoice.BOTH, family) or (
                 choice is FamilyChoice.AUTO and family is self._family
@@ -125,6 +125,12 @@ class TargetMonitor:
         except Exception:
             monitor.fail(ErrorReason.INTERNAL, "an internal error; the log has the details")
             raise
+
+    def _family_in_use(self) -> Family:
+        """The one that `auto` chose, or that was asked for."""
+        if self._family in self._monitors:
+            return self._family
+        return next(iter(self._monitors), self._family)
 
     def _monitor(self, family: Family) -> PathMonitor:
         if family not in self._monitors:

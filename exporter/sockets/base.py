@@ -77,6 +77,13 @@ class ProbeSocket(Interface):
         """
         ...
 
+    def give_up(self, trace: int) -> None:
+        """Nobody waits any longer for answers to this trace, which had none.
+
+        What never left this host is told as failed, as far as the platform knows.
+        """
+        ...
+
     def close(self) -> None:
         """Give everything back; no call to the listener comes afterwards."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from exporter.model import Family
+from exporter.sockets.source_ports import or_another
 
 _IDS = 1 << 16
 
@@ -23,6 +24,7 @@ class EchoIds:
         taken = self._taken[family]
         if len(taken) >= _IDS - 1:
             return None
+        wanted = next(each for each in or_another(wanted) if each not in taken)
         while not wanted or wanted in taken:
             wanted = random.randrange(1, _IDS)
         taken.add(wanted)

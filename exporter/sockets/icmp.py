@@ -13,7 +13,11 @@ ECHO_HEADER_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class IcmpNumbers:
-    """Message numbers of one family (RFC 792, RFC 4443), and its least IP header in bytes."""
+    """Message numbers of one family (RFC 792, RFC 4443), and its least IP header in bytes.
+
+    `errors` are the types that say what became of a packet. A redirect or a source quench quotes
+    one too, but that was forwarded all the same.
+    """
 
     echo_request: int
     echo_reply: int
@@ -23,11 +27,12 @@ class IcmpNumbers:
     ip_header_bytes: int
     too_big: tuple[int, int]
     host_unreachable: int
+    errors: frozenset[int]
 
 
 NUMBERS = {
-    Family.IPV4: IcmpNumbers(8, 0, 11, 3, 3, 20, (3, 4), 1),
-    Family.IPV6: IcmpNumbers(128, 129, 3, 1, 4, 40, (2, 0), 3),
+    Family.IPV4: IcmpNumbers(8, 0, 11, 3, 3, 20, (3, 4), 1, frozenset({3, 11, 12})),
+    Family.IPV6: IcmpNumbers(128, 129, 3, 1, 4, 40, (2, 0), 3, frozenset({1, 2, 3, 4})),
 }
 
 

@@ -29,20 +29,19 @@ _LEAST_QUOTE = 128
 
 @dataclass(frozen=True, slots=True)
 class _Errors:
-    """ICMP errors of one family: types, and where RFC 4884 puts the length of the quote.
+    """Where RFC 4884 puts the length of the quote in the ICMP errors of one family.
 
     `length_at` is the byte of the ICMP header, `unit` what it counts in bytes (sections 4.1, 4.4).
     """
 
-    types: frozenset[int]
     with_length: frozenset[int]
     length_at: int
     unit: int
 
 
 _ERRORS = {
-    Family.IPV4: _Errors(frozenset({3, 11, 12}), frozenset({3, 11, 12}), 5, 4),
-    Family.IPV6: _Errors(frozenset({1, 2, 3, 4}), frozenset({1, 3}), 4, 8),
+    Family.IPV4: _Errors(frozenset({3, 11, 12}), 5, 4),
+    Family.IPV6: _Errors(frozenset({1, 3}), 4, 8),
 }
 
 
@@ -115,7 +114,7 @@ def parse_message(family: Family, message: bytes) -> EchoReply | QuotedEcho | No
     if message[0] == NUMBERS[family].echo_reply:
         (identifier,) = _NUMBER.unpack_from(message, 4)
         return EchoReply(identifier, message)
-    if message[0] in _ERRORS[family].types:
+    if message[0] in NUMBERS[family].errors:
         return _parse_error(family, message)
     return None
 

@@ -19,9 +19,6 @@ from exporter.sockets.tcpinfo import TCP_INFO_BYTES, TcpInfo, parse_tcp_info
 DEFAULT_PORT = 443
 _IP_BIND_ADDRESS_NO_PORT = 24
 _IPV6_AUTOFLOWLABEL = 70
-_SO_MEMINFO = 55
-_MEMINFO = struct.Struct("=9I")
-_WRITE_ALLOCATED = 2
 _RESET_ON_CLOSE = struct.pack("@ii", 1, 0)
 _DESCRIPTORS_FOR_OTHERS = 64
 _DEFAULT_MULTICAST_HOPS = 1
@@ -154,12 +151,6 @@ def _os_error(number: int) -> OSError:
 def tcp_info(sock: socket.socket) -> TcpInfo:
     """What the kernel knows of the connection."""
     return parse_tcp_info(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES))
-
-
-def is_still_here(sock: socket.socket) -> bool:
-    """Whether the SYN waits in a queue of this host: its memory still counts as the socket's."""
-    memory = _MEMINFO.unpack(sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))
-    return int(memory[_WRITE_ALLOCATED]) > 0
 
 
 def hop_limit_of_answer(sock: socket.socket) -> int | None:

@@ -26,14 +26,15 @@ from exporter.sockets.errqueue import (
     parse_ancillary,
     send_stamp,
 )
+from exporter.sockets.icmp import NUMBERS
 from exporter.sockets.linux_answer import (
     destination_response,
     error_response,
     local_failure,
     same_host,
 )
-from exporter.sockets.linux_socket import count_sends_anew
-from exporter.sockets.local_errors import BLOCKED, send_error
+from exporter.sockets.linux_socket import count_sends_anew, is_still_here
+from exporter.sockets.local_errors import BLOCKED, no_neighbour, send_error
 from exporter.sockets.pending import Pending, Sent
 from exporter.sockets.readiness import ERROR, unwatch, watch
 from exporter.sockets.wire import Wire
@@ -75,6 +76,7 @@ class LinuxDatagramSocket:
         self.backend = flavour.backend
         self.protocol = flavour.protocol
         self._quote_header_bytes = flavour.quote_header_bytes
+        self._errors = NUMBERS[request.family].errors
         self._socket = sock
         self._wire = wire
         self._request = request
@@ -127,6 +129,12 @@ class LinuxDatagramSocket:
         self._link_mtu = 0
         self._read(socket.MSG_ERRQUEUE, _ITEMS_PER_WAKE_UP, to_the_end=True)
         return self._link_mtu > 0
+
+    def give_up(self, trace: int) -> None:
+        """See `ProbeSocket`: the kernel seeks the next hop for longer than a trace may take."""
+        if not self._closed and is_still_here(self._socket):
+            for probe in self._pending.take_unstamped(trace):
+                self._listener.failed(probe, no_neighbour(self._request.destination))
 
     def close(self) -> None:
         """See `ProbeSocket`."""
@@ -185,6 +193,9 @@ class LinuxDatagramSocket:
         if not quote and error.origin == Origin.LOCAL and error.errno == errno.EMSGSIZE:
             # Not about a probe on its way: the send that it belongs to has failed already.
             self._link_mtu = error.info
+            return False
+        if error.origin == Origin.ICMP and error.icmp_type not in self._errors:
+            # A ping socket is told of redirects too (ping_err); the probe goes on its way.
             return False
         sent = None
         translated = not (address and same_host(address[0], self._request.destination))

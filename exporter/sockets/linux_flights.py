@@ -56,6 +56,10 @@ class Flights:
             if flight.sent.probe.ttl == probe.ttl and flight.sent.probe.trace != probe.trace
         ]
 
+    def of(self, trace: int) -> list[Flight]:
+        """Those that belong to a trace."""
+        return [each for each in self._flights.values() if each.sent.probe.trace == trace]
+
     def finish(self, flight: Flight) -> None:
         """Nothing more is expected; closing takes the socket out of the epoll set as well."""
         del self._flights[flight.socket.fileno()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 
 from exporter.errors import ProbeError
 from exporter.model import Family
@@ -17,9 +18,13 @@ from exporter.sockets.errqueue import (
     QueuedError,
 )
 from exporter.sockets.local_errors import send_error
+from exporter.sockets.source_ports import or_another
 
 _RECEIVE_BUFFER = 1 << 20
 _PMTUDISC_DONT, _PMTUDISC_PROBE = 0, 3
+_SO_MEMINFO = 55
+_MEMINFO = struct.Struct("=9I")
+_WRITE_ALLOCATED = 2
 
 
 def open_socket(request: SocketRequest, protocol: int) -> socket.socket:
@@ -60,18 +65,26 @@ def _bind(sock: socket.socket, address: str, port: int) -> None:
     # Ping sockets start with SO_REUSEADDR, and two of them would then get one echo id: no answer
     # would find its way to both.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-    try:
-        sock.bind((address, port))
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE or not port:
-            raise
-        sock.bind((address, 0))
+    for each in or_another(port):
+        try:
+            sock.bind((address, each))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not each:
+                raise
+        else:
+            return
 
 
 def count_sends_anew(sock: socket.socket) -> None:
     """Let send stamps count from 0: not every kernel counts a send that failed."""
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITHOUT_ID)
     sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_WITH_ID)
+
+
+def is_still_here(sock: socket.socket) -> bool:
+    """Whether a probe waits in a queue of this host: its memory still counts as the socket's."""
+    memory = _MEMINFO.unpack(sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))
+    return int(memory[_WRITE_ALLOCATED]) > 0
 
 
 def local_error(error: QueuedError, destination: str) -> ProbeError:

@@ -40,10 +40,10 @@ from exporter.sockets.linux_connect import (
     Connector,
     Flight,
     hop_limit_of_answer,
-    is_still_here,
     tcp_info,
 )
 from exporter.sockets.linux_flights import Flights
+from exporter.sockets.linux_socket import is_still_here
 from exporter.sockets.local_errors import no_neighbour, send_error
 from exporter.sockets.roundtrip import round_trip
 from exporter.sockets.source_ports import SourcePorts
@@ -107,6 +107,11 @@ class LinuxTcpSocket:
             else:
                 return
         raise SendBlocked(f"cannot send to {destination}: every source port is in use")
+
+    def give_up(self, trace: int) -> None:
+        """See `ProbeSocket`."""
+        for flight in self._flights.of(trace):
+            self._give_up(flight)
 
     def close(self) -> None:
         """See `ProbeSocket`."""

@@ -69,6 +69,18 @@ class Pending:
         if sent is not None and stamp_ns >= sent.wall_ns:
             sent.stamp_ns = stamp_ns
 
+    def take_unstamped(self, trace: int) -> list[Probe]:
+        """Remove and return the probes of a trace that have no send stamp yet."""
+        unstamped = {sent.probe for sent in self._unstamped.values()}
+        found = {
+            sequence: sent.probe
+            for sequence, sent in self._sent.items()
+            if sent.probe.trace == trace and sent.probe in unstamped
+        }
+        for sequence in found:
+            del self._sent[sequence]
+        return list(found.values())
+
     def forget_stamps(self) -> None:
         """The kernel's count of sends starts again at 0."""
         self._unstamped.clear()

@@ -80,6 +80,11 @@ class PortPerTtl:
             self._shared.send(probe)
             self._waiting[probe.ttl] = probe
 
+    def give_up(self, trace: int) -> None:
+        """See `ProbeSocket`."""
+        for each in (self._shared, *self._own.values()):
+            each.give_up(trace)
+
     def close(self) -> None:
         """See `ProbeSocket`."""
         self._closed = True

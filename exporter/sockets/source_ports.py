@@ -1,8 +1,8 @@
-"""Pure: which source port the probes of each TTL leave from, the same from cycle to cycle.
+"""Pure: which local port probes leave from, the same from cycle to cycle and after a restart.
 
 Routers that balance load hash the ports, so that a TTL keeps its branch as long as it keeps its
-port. Two probes to one destination cannot share a port while both are in flight: each TTL has one
-of its own, and more for when its earlier probes still wait for an answer.
+port. With TCP two probes to one destination cannot share a port while both are in flight: each TTL
+has one of its own, and more for when its earlier probes still wait for an answer.
 """
 
 from __future__ import annotations
@@ -13,6 +13,21 @@ _LEAST, _MOST = 20_000, 65_535
 """Below are ports that services like to have."""
 _STRIDE = 256
 _PORTS_PER_TTL = 64
+_FURTHER = 7919
+_OTHERS = 32
+
+
+def or_another(port: int) -> Iterator[int]:
+    """This port or echo id, and those to try in its place where somebody has it.
+
+    They are the same each time: another port is another flow, which a balancer may send another
+    way. The last is 0, which leaves it to the kernel.
+    """
+    if port:
+        yield port
+        for number in range(1, _OTHERS):
+            yield _LEAST + (port - _LEAST + number * _FURTHER) % (_MOST + 1 - _LEAST)
+    yield 0
 
 
 class SourcePorts:

@@ -23,7 +23,7 @@ from exporter.sockets.icmp_channel import channel_for
 from exporter.sockets.icmp_quirks import Control, Quirks, TtlBy
 from exporter.sockets.ip_packet import EchoReply, QuotedEcho
 from exporter.sockets.linux_queue import refusing_mtu, take_stamps
-from exporter.sockets.linux_socket import count_sends_anew
+from exporter.sockets.linux_socket import count_sends_anew, is_still_here
 from exporter.sockets.local_errors import is_own_address, no_neighbour, send_error
 from exporter.sockets.pending import Pending, Sent
 from exporter.sockets.roundtrip import received_at, round_trip
@@ -96,6 +96,12 @@ class WholePacketSocket:
             self._pending.forget_stamps()
             count_sends_anew(self._channel.socket)
         return send_error(error, self._request.destination, mtu)
+
+    def give_up(self, trace: int) -> None:
+        """See `ProbeSocket`; only Linux tells."""
+        if self._open and self._quirks.error_queue and is_still_here(self._channel.socket):
+            for probe in self._pending.take_unstamped(trace):
+                self._listener.failed(probe, no_neighbour(self._request.destination))
 
     def close(self) -> None:
         """See `ProbeSocket`."""

@@ -119,6 +119,9 @@ class WindowsIcmpSocket:
             raise failure(error_number, self._request.destination)
         self.in_flight += 1
 
+    def give_up(self, trace: int) -> None:
+        """See `ProbeSocket`; Windows does not tell."""
+
     def close(self) -> None:
         """See `ProbeSocket`. The handle goes with the last request that uses it."""
         if not self._closed:

@@ -13,7 +13,7 @@ from exporter.model import Hop, Response
 from exporter.statistics.histogram import Histogram, never_back
 
 ADDRESSES_PER_HOP = 64
-"""How many responders of a hop are remembered; those of the latest trace always are."""
+"""How many responders of a hop are remembered; those of the latest cycle always are."""
 _FIELDS = 4
 _SENT, _LOST, _REPLIES, _SECONDS = range(_FIELDS)
 
@@ -62,8 +62,8 @@ class HopTallies:
             return several
         return {} if only is None else {only: self._alone(ttl)}
 
-    def add(self, hops: Sequence[Hop]) -> None:
-        """Count what a trace showed."""
+    def add(self, hops: Sequence[Hop], *, confirming: bool = False) -> None:
+        """Count what a trace showed; a `confirming` one belongs to the cycle before it."""
         only, counts = self._only, self._counts
         missing = max([hop.ttl for hop in hops], default=-1) + 1 - len(only)
         if missing > 0:
@@ -81,7 +81,8 @@ class HopTallies:
                     counts[place + _SECONDS] += never_back(response.rtt)
                 else:
                     self._add_another(ttl, response)
-            if self._several and len(self._several.get(ttl, ())) > ADDRESSES_PER_HOP:
+            crowd = 0 if confirming or not self._several else len(self._several.get(ttl, ()))
+            if crowd > ADDRESSES_PER_HOP:
                 _forget_longest_unheard(self._several[ttl], len(hop.addresses))
 
     def use(self, bounds: tuple[float, ...] | None) -> None:
@@ -122,7 +123,7 @@ class HopTallies:
 
 
 def _forget_longest_unheard(addresses: dict[str, AddressTally], heard_now: int) -> None:
-    """Make room, but never by an address of the latest trace: it is exposed."""
+    """Make room, but never by an address of the latest cycle: it is exposed."""
     surplus = len(addresses) - max(ADDRESSES_PER_HOP, heard_now)
     for address in list(addresses)[:surplus]:
         del addresses[address]

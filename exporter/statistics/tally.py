@@ -73,7 +73,7 @@ class Tally:
             self.rtt.observe(seconds)
         for reason, count in trace.errors:
             self.errors = {**self.errors, reason: self.errors.get(reason, 0) + count}
-        self.hops.add(trace.hops)
+        self.hops.add(trace.hops, confirming=confirming)
         self.jitter.add(trace)
         self.window.add(trace)
         self.recent.add(trace, confirming=confirming)

@@ -68,12 +68,22 @@ class Findings:
     def destination(self, last: int) -> tuple[int, tuple[float, ...]]:
         """Probes that should have reached the destination, and the RTTs of those it answered.
 
-        `last` is the TTL from which on probes are expected to reach it.
+        `last` is the TTL from which on probes are expected to reach it. One probe a round counts:
+        that with the TTL at which the path ends, or the next one where a router answered that,
+        since the path was a longer one in that round.
         """
         if self.end is not None:
-            found = self.responses[self.end]
-            return self.sent[self.end], tuple(each.rtt for each in found if each.reached)
+            found = map(self._at_destination, self.responses[self.end])
+            return self.sent[self.end], tuple(each.rtt for each in found if each is not None)
         return max((sent for ttl, sent in self.sent.items() if ttl >= last), default=0), ()
+
+    def _at_destination(self, response: Response | None) -> Response | None:
+        """This response, or the one behind it in its round that came from the destination."""
+        while response is not None and not ends_path(response):
+            number, ttl = response.probe.round, response.probe.ttl
+            behind = self.responses.get(ttl + 1, ())
+            response = next((each for each in behind if each.probe.round == number), None)
+        return response if response is not None and response.reached else None
 
 
 def ends_path(response: Response) -> bool:

@@ -52,11 +52,14 @@ def local_port(name: str, flow: int) -> int:
 class FlowSet:
     """Flows to one address. Sockets are opened when needed, what was learnt outlives them.
 
-    `name` decides the local ports.
+    `name` decides the local ports. `identity` stands for all that routers may hash in the packets
+    of flow 0, but for the protocol: the same after a restart, another where the request is.
     """
 
     def __init__(self, name: str, request: SocketRequest, wiring: Wiring) -> None:
-        self.name = name
+        hashed = repr((name, request)).encode(errors="backslashreplace")
+        self._name = name
+        self.identity = hashlib.blake2b(hashed, digest_size=8).hexdigest()
         self._request = request
         self._wiring = wiring
         self._flows: list[_Flow] = []
@@ -120,7 +123,7 @@ class FlowSet:
 
     def _add_flow(self) -> None:
         number = len(self._flows)
-        request = replace(self._request, local_port=local_port(self.name, number))
+        request = replace(self._request, local_port=local_port(self._name, number))
         self._flows.append(_Flow(number, request, self._wiring))
 
 
