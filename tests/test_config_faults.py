@@ -117,6 +117,13 @@ def test_values_out_of_bounds_are_refused(key: str, values: list[str]) -> None:
         assert "; allowed is " in fault.message
 
 
+def test_faults_speak_as_the_file_does() -> None:
+    """A boolean contradicted the protocol, buckets fell: told in YAML's words, and as a demand."""
+    assert "mtu is true in" in fault_of("targets: [{host: a, protocol: tcp, mtu: true}]").message
+    message = fault_of("targets: [{host: a, rtt_buckets: [2, 1]}]").message
+    assert "each bound must be higher than the one before" in message
+
+
 def test_list_items_are_named() -> None:
     """Items of lists were wrong; each fault has its index, and the line of its item."""
     faults = faults_of(

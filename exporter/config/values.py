@@ -62,7 +62,7 @@ def parse_buckets(value: object) -> tuple[float, ...]:
         raise ValueError("")
     bounds = tuple(_bound(bound) for bound in value)
     if any(low >= high for low, high in pairwise(bounds)):
-        raise ValueError("each bound is higher than the one before")
+        raise ValueError("each bound must be higher than the one before")
     return bounds
 
 
