@@ -106,7 +106,7 @@ def test_every_fault_is_told_at_once_with_its_place() -> None:
         ("mtu", ["1", '"true"', "maybe"]),
         ("rtt_buckets", ["[2, 1]", "[]", "1s", "[1, .nan]", "[a]"]),
         ("labels", ["[a]", "x"]),
-        ("name", ["5", "NO", '""', '" a"']),
+        ("name", ["5", "NO", '""', '" a"', "..", '"."']),
     ],
 )
 def test_values_out_of_bounds_are_refused(key: str, values: list[str]) -> None:
