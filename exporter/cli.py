@@ -36,6 +36,9 @@ def main(arguments: Sequence[str]) -> int:
             from exporter.commands.sockets import main as sockets
 
             return sockets(arguments[1:])
+        if command and not command.startswith("-"):
+            words = f"there is no command {command!r}; there are trace, check and sockets"
+            daemon_parser().error(words)
         return _daemon(arguments)
     except KeyboardInterrupt:
         return 130

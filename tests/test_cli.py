@@ -200,18 +200,48 @@ def test_trace_in_json(lab_factory: LabFactory, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["--max-hops", "0"], ["--port", "70000"], ["--timeout", "0"], ["--dscp", "x"], []],
+    ("arguments", "complaint"),
+    [
+        (["--max-hops", "0"], "0 is not between 1 and 255"),
+        (["--port", "70000"], "70000 is not between 1 and 65535"),
+        (["--timeout", "0"], "0 is not above 0 and at most 60 seconds"),
+        (["--timeout", "500ms"], "'500ms' is not a number of seconds"),
+        (["--dscp", "x"], "'x' is not a whole number"),
+        (["--first-hop", "6", "--max-hops", "5"], "first hop 6 lies beyond max hops 5"),
+        (["--source", "www.example.net"], "'www.example.net' is not an IP address"),
+        (["--nameserver", "dns.example.net"], "'dns.example.net' is not an IP address"),
+        (["-6", "--source", "127.0.0.1"], "source 127.0.0.1 is an address of the other family"),
+        ([], "the following arguments are required: HOST"),
+    ],
 )
 def test_trace_refuses_senseless_arguments(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Usage errors are status 2 and one line."""
+    """Usage errors are status 2 and one line that says what is allowed."""
     hosts = ["192.0.2.1"] if arguments else []
     with pytest.raises(SystemExit) as ended:
         main(["trace", *arguments, *hosts])
     assert ended.value.code == 2
-    assert "usage: ftr-exporter trace" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "usage: ftr-exporter trace" in error
+    assert complaint in error
+
+
+def test_source_decides_the_family(capsys: pytest.CaptureFixture[str]) -> None:
+    """From an IPv6 address only IPv6 is traced: the loopback of a name that has both, and no
+    IPv4 address."""
+    assert main(["trace", "-n", "-P", "udp", "--source", "::1", "localhost"]) == 0
+    assert "trace to localhost (::1) by udp over IPv6" in capsys.readouterr().out
+    assert main(["trace", "-n", "--source", "::1", "127.0.0.1"]) == 2
+    assert "127.0.0.1 is not an IPv6 address" in capsys.readouterr().out
+
+
+def test_unknown_command_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that is mistyped: which there are, and status 2."""
+    with pytest.raises(SystemExit) as ended:
+        main(["trase", "192.0.2.1"])
+    assert ended.value.code == 2
+    assert "there is no command 'trase'; there are trace, check and" in capsys.readouterr().err
 
 
 def test_reader_that_goes_away_is_no_error(lab_factory: LabFactory) -> None:

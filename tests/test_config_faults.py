@@ -106,7 +106,7 @@ def test_every_fault_is_told_at_once_with_its_place() -> None:
         ("mtu", ["1", '"true"', "maybe"]),
         ("rtt_buckets", ["[2, 1]", "[]", "1s", "[1, .nan]", "[a]"]),
         ("labels", ["[a]", "x"]),
-        ("name", ["5", "NO", '""', '" a"']),
+        ("name", ["5", "NO", '""', '" a"', "..", '"."']),
     ],
 )
 def test_values_out_of_bounds_are_refused(key: str, values: list[str]) -> None:
@@ -115,6 +115,13 @@ def test_values_out_of_bounds_are_refused(key: str, values: list[str]) -> None:
         fault = fault_of(f"targets:\n  - host: a\n    {key}: {value}\n")
         assert (fault.line, fault.key) == (3, f"targets[0].{key}"), value
         assert "; allowed is " in fault.message
+
+
+def test_faults_speak_as_the_file_does() -> None:
+    """A boolean contradicted the protocol, buckets fell: told in YAML's words, and as a demand."""
+    assert "mtu is true in" in fault_of("targets: [{host: a, protocol: tcp, mtu: true}]").message
+    message = fault_of("targets: [{host: a, rtt_buckets: [2, 1]}]").message
+    assert "each bound must be higher than the one before" in message
 
 
 def test_list_items_are_named() -> None:

@@ -129,6 +129,7 @@ def test_every_key_is_described_and_its_examples_are_valid(model: type[BaseModel
         {"targets": [{"host": "a", "interval": "3 s"}]},
         {"targets": [{"host": "a", "interval": -3}]},
         {"targets": [{"host": "a", "port": 0}]},
+        {"targets": [{"host": "a", "name": ".."}]},
         {"targets": [{"host": "a", "protocol": "sctp"}]},
         {"targets": [{"host": "a", "labels": {"target": "x"}}]},
         {"targets": [{"host": "a", "labels": {"site": 5}}]},

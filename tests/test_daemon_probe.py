@@ -70,7 +70,10 @@ def test_debug_explains(lab_factory: LabFactory) -> None:
     lab = lab_factory("troubled")
     with running(lab, CONFIG, FLAG) as daemon:
         text = daemon.get("/probe?target=192.0.2.1&debug=true")
-        for words in ("settings\n  protocol: icmp\n", "steps\n", 'allowed by "192.0.2.0/24"'):
+        for words in (
+            *("settings\n  protocol: icmp\n", "\n  mtu: false\n"),
+            *("steps\n", 'allowed by "192.0.2.0/24"', "ipv4: destination, 7 hops\n"),
+        ):
             assert words in text
         assert "192.0.2.1 reached in" in text
         assert "\nmetrics\n# HELP ftr_target_info" in text

@@ -11,6 +11,7 @@ from exporter.monitoring.view import PathFacts
 from exporter.server.api import event_json
 from exporter.server.events import EventKind
 from exporter.settings import Target
+from exporter.trace.mtu import PathMtu
 from exporter.watch.verdict import Knowledge
 from tests.asking import WEB
 from tests.browser import Browser
@@ -98,6 +99,27 @@ def test_hostile_names_are_text() -> None:
             assert await page.run(f"document.body.innerText.includes({evil!r})")
             assert await page.run("document.querySelectorAll('img, script:not([src])').length") == 0
             assert await page.run("window.hit") is None
+            assert page.problems == []
+
+    browse(world, scene)
+
+
+def test_path_mtu_names_who_limits_it() -> None:
+    """A router says what fits; another path drops large packets without a word."""
+    told, silent = (state(Target(name, "192.0.2.1"), REACHED) for name in ("told", "silent"))
+    known = PathFacts(mtu=PathMtu(1400, "198.51.100.9"))
+    told = replace(told, views=(replace(told.views[0], facts=known),))
+    known = PathFacts(mtu=PathMtu(1280, black_hole=True))
+    silent = replace(silent, views=(replace(silent.views[0], facts=known),))
+    world = World([told, silent])
+
+    async def scene(browser: Browser, base: str) -> None:
+        for name, words in (
+            ("told", "1400 B, says 198.51.100.9"),
+            ("silent", "1280 B, black hole"),
+        ):
+            page = await opened(browser, f"{base}/targets/{name}", PATH)
+            assert await page.run(f"document.querySelector('.facts').innerText.includes({words!r})")
             assert page.problems == []
 
     browse(world, scene)

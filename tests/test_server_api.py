@@ -149,6 +149,12 @@ def test_incidents_of_one_target() -> None:
     assert got.json() == {"target": "web", "incidents": kept}
     assert ask(world, "/api/v1/incidents?target=web&limit=1").json()["incidents"] == kept[:1]
     assert ask(world, "/api/v1/incidents?target=bew").status == 404
+    for path in ("/api/v1/incidents", "/api/v1/history"):
+        unsaid = ask(world, path)
+        assert (unsaid.status, "parameter target is missing" in unsaid.json()["error"]) == (
+            400,
+            True,
+        )
     refused = ask(world, "/api/v1/incidents?target=web&limit=-1")
     assert (refused.status, "limit is '-1'" in refused.json()["error"]) == (400, True)
 

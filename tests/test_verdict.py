@@ -38,6 +38,7 @@ def test_words() -> None:
         "longer: 6 hops instead of 4; hop 1: p instead of a; hop 2: q instead of b;"
         " hop 3: r instead of c; 3 more hops differ"
     )
+    assert words("a b c d D", "p q r s D").endswith("hop 3: r instead of c; 1 more hop differs")
     assert words("a * D", "a * b c D").startswith("longer: 5 hops instead of 3; hop 3: b instead")
 
 

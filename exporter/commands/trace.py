@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from exporter.commands.traceflags import trace_parser
+from exporter.commands.traceflags import parse_trace_flags
 from exporter.enrichment.enricher import Enricher
 from exporter.errors import ErrorReason, ProbeError, ResolveError
 from exporter.model import Family, Protocol, Response, StopReason, Trace
@@ -41,7 +41,7 @@ REACHED, NOT_REACHED, COULD_NOT_TRY = 0, 1, 2
 
 def main(arguments: Sequence[str]) -> int:
     """Exit status 0: all reached; 1: one was not; 2: one could not be tried."""
-    options = trace_parser().parse_args(arguments)
+    options = parse_trace_flags(arguments)
     return run(_trace_all(options, _report(options)))
 
 
@@ -189,7 +189,7 @@ class _Command:
         options = self._options
         return Plan(
             first_hop=options.first_hop,
-            max_hops=max(options.first_hop, options.max_hops),
+            max_hops=options.max_hops,
             rounds=options.probes,
             timeout=options.timeout,
             patience=min(_PATIENCE_SECONDS, options.timeout),

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 
 from exporter.model import Family, Protocol
+
+
+def parse_trace_flags(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the flags of `trace`; those that contradict each other end it as wrong ones do."""
+    parser = trace_parser()
+    options = parser.parse_args(arguments)
+    if options.first_hop > options.max_hops:
+        parser.error(f"first hop {options.first_hop} lies beyond max hops {options.max_hops}")
+    if options.source is not None:
+        family = Family.IPV6 if ":" in options.source else Family.IPV4
+        if options.family not in (None, family):
+            parser.error(f"source {options.source} is an address of the other family")
+        options.family = family
+    return options
 
 
 def trace_parser() -> argparse.ArgumentParser:
@@ -32,11 +47,17 @@ def trace_parser() -> argparse.ArgumentParser:
     add("--flows", type=_number(1, 128), default=1, help="follow up to so many parallel flows")
     add("-w", "--timeout", type=_seconds, default=2.0, help="seconds; default: %(default)s")
     add("-s", "--packet-size", type=_number(28, 9000), help="bytes, IP header included")
-    add("--source", help="address to send from")
+    add("--source", type=_address, help="address to send from")
     add("--interface", help="interface to send through")
     add("--dscp", type=_number(0, 63), default=0, help="DSCP of the probes")
     add("-n", "--numeric", action="store_true", help="ask no DNS for names and AS numbers")
-    add("--nameserver", action="append", metavar="ADDRESS", help="default: the system's")
+    add(
+        "--nameserver",
+        type=_address,
+        action="append",
+        metavar="ADDRESS",
+        help="default: the system's",
+    )
     add("--nameserver-port", type=_number(1, 65535), default=53, help="default: %(default)s")
     return parser
 
@@ -45,7 +66,10 @@ def _number(least: int, most: int) -> Callable[[str], int]:
     """A parser of whole numbers in a range, for argparse."""
 
     def number(text: str) -> int:
-        value = int(text)
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
         if not least <= value <= most:
             raise argparse.ArgumentTypeError(f"{value} is not between {least} and {most}")
         return value
@@ -54,7 +78,17 @@ def _number(least: int, most: int) -> Callable[[str], int]:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, as 0.5") from None
     if not 0 < seconds <= 60:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 60 seconds")
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 60 seconds")
     return seconds
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IP address") from None

@@ -168,4 +168,6 @@ def _origin(path: Path | None) -> str:
 def _value(value: object) -> str:
     if isinstance(value, bytes):
         return shown(value.hex())
+    if isinstance(value, bool):
+        return str(value).lower()
     return format_duration(value) if isinstance(value, float) else str(value)

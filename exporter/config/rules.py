@@ -93,7 +93,12 @@ def _text(parse: Callable[[object], object], allowed: str, **schema: Any) -> Rul
 HOST: Final = _text(hosts.parse_host, "a host name or an IP address", maxLength=254)
 SOURCE: Final = _text(hosts.parse_address, "an IP address of this machine")
 NAME_SERVER: Final = _text(hosts.parse_name_server, "an IP address")
-NAME: Final = _text(values.parse_name, "text of 1 to 255 printable characters", maxLength=255)
+NAME: Final = _text(
+    values.parse_name,
+    "text of 1 to 255 printable characters",
+    maxLength=255,
+    **{"not": {"enum": [".", ".."]}},
+)
 ALLOWED_HOST: Final = _text(
     hosts.parse_allowed, "an IP address, a network, a host name, or a pattern as *.example.net"
 )

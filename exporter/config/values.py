@@ -28,10 +28,16 @@ _MOST_BUCKETS: Final = 100
 
 
 def parse_name(value: object) -> str:
-    """Return the name of a target or a network interface."""
+    """Return the name of a target, a module or a network interface.
+
+    `.` and `..` are none: browsers take them out of an address (RFC 3986 section 5.2.4), however
+    they are written, and Linux has no such interface.
+    """
     name = text_of(value)
     if len(name) > _LONGEST_NAME:
         raise ValueError(f"a name has at most {_LONGEST_NAME} characters")
+    if name in (".", ".."):
+        raise ValueError("in the address of a page it means another page")
     return name
 
 
@@ -62,7 +68,7 @@ def parse_buckets(value: object) -> tuple[float, ...]:
         raise ValueError("")
     bounds = tuple(_bound(bound) for bound in value)
     if any(low >= high for low, high in pairwise(bounds)):
-        raise ValueError("each bound is higher than the one before")
+        raise ValueError("each bound must be higher than the one before")
     return bounds
 
 

@@ -57,12 +57,11 @@ class Announcer:
 
     def changed(self, target: Target, family: Family, verdict: Verdict) -> None:
         """A change of path was confirmed."""
-        for event, change in (
-            ("path.changed", verdict.change),
-            ("path.as_changed", verdict.as_change),
-        ):
-            if change is not None:
-                log.info(event, target=target.name, family=family.value, change=change.words)
+        labels = {"target": target.name, "family": family.value}
+        if verdict.change is not None:
+            log.info("path.changed", **labels, change=verdict.change.words)
+        if verdict.as_change is not None:
+            log.info("path.as_changed", **labels, change=verdict.as_change.words)
         if self._events.wants(EventKind.CHANGE, target.name):
             form = {
                 "event": "change",

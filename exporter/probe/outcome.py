@@ -44,6 +44,10 @@ def _settings(target: Target) -> Iterator[str]:
             value = ", ".join(f"{each:g}" for each in value)
         elif isinstance(value, float):
             value = f"{value:g}"
+        elif isinstance(value, bytes):
+            value = value.hex()
+        elif isinstance(value, bool):
+            value = str(value).lower()
         yield f"  {field.name}: {'' if value is None else value}".rstrip()
 
 

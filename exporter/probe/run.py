@@ -41,7 +41,9 @@ class Views:
         """See `Services`."""
         self.by_key[view.key] = view
         if view.trace is not None:
-            self._log.add(f"{view.family}: {view.trace.stop_reason}, {view.trace.path_hops} hops")
+            hops = view.trace.path_hops
+            words = "1 hop" if hops == 1 else f"{hops} hops"
+            self._log.add(f"{view.family}: {view.trace.stop_reason}, {words}")
 
     def withdraw(self, key: Key) -> None:
         """See `Services`."""

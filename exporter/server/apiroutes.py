@@ -20,6 +20,7 @@ from exporter.server.source import Source, TargetState
 from exporter.server.stream import DEFAULT_KINDS, stream
 
 _INCIDENTS = 20
+_NO_TARGET = "the parameter target is missing, as in ?target=NAME"
 
 
 class Api:
@@ -78,7 +79,9 @@ class Api:
 
     async def history(self, request: web.Request) -> web.StreamResponse:
         """The latest cycles of one target."""
-        name = request.query.get("target", "")
+        name = request.query.get("target")
+        if name is None:
+            return json_error(400, _NO_TARGET)
         state = self._source.target(name)
         if state is None:
             return json_error(404, missing(name))
@@ -90,7 +93,9 @@ class Api:
 
     async def incidents(self, request: web.Request) -> web.StreamResponse:
         """The traces that were kept of the incidents of one target."""
-        name = request.query.get("target", "")
+        name = request.query.get("target")
+        if name is None:
+            return json_error(400, _NO_TARGET)
         if self._source.target(name) is None:
             return json_error(404, missing(name))
         limit = request.query.get("limit", str(_INCIDENTS))

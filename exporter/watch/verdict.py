@@ -72,8 +72,9 @@ class PathChange:
     def words(self) -> str:
         """What changed, in one line."""
         parts = [str(each) for each in self.differences[:3]]
-        if len(self.differences) > len(parts):
-            parts.append(f"{len(self.differences) - len(parts)} more hops differ")
+        more = len(self.differences) - len(parts)
+        if more:
+            parts.append(f"{more} more hops differ" if more > 1 else "1 more hop differs")
         if self.old_hops and self.new_hops and self.old_hops != self.new_hops:
             longer = self.new_hops > self.old_hops
             word = "longer" if longer else "shorter"

@@ -24,7 +24,7 @@ export function facts(target, family, sign = STATES[stateOf(family)]) {
       fact("Loss", el("span", { class: lossClass(family.loss_ratio) }, percent(family.loss_ratio) || "–")),
       fact("Hops", family.hops || "–"),
       fact("Branches", family.branches ?? "–"),
-      mtu ? fact("Path MTU", `${mtu.bytes} B${mtu.black_hole ? ", black hole" : ""}`) : null,
+      mtu ? fact("Path MTU", `${mtu.bytes} B${limit(mtu)}`) : null,
       fact("AS path", family.as_path.join(" › ") || "–"),
       fact("Last change", family.last_change_at ? time(family.last_change_at, ago(family.last_change_at)) : "none seen"),
       fact("Last trace", family.last_trace_at ? time(family.last_trace_at, clock(family.last_trace_at)) : "–"),
@@ -38,6 +38,11 @@ export function subtitle(target, family) {
   const how = family ? ` by ${family.protocol}${family.backend ? ` through ${family.backend}` : ""}` : "";
   const labels = Object.entries(target.labels).map(([name, value]) => el("span", { class: "badge" }, `${name}=${value}`));
   return [`${to}${how}, every ${target.interval_seconds} s `, labels];
+}
+
+function limit(mtu) {
+  if (mtu.limited_by) return `, says ${mtu.limited_by}`;
+  return mtu.black_hole ? ", black hole" : "";
 }
 
 function fact(name, ...value) {
