@@ -10,7 +10,9 @@ from exporter.sockets.source_ports import SourcePorts
 
 USUAL = range(32768, 61000)
 BASES = st.integers(1, 65535)
-RANGES = st.tuples(st.integers(1, 65536), st.integers(1, 65536)).map(lambda ends: range(*ends))
+RANGES = st.tuples(st.integers(1, 65536), st.integers(1, 65536)).map(
+    lambda ends: range(*sorted(ends))
+)
 
 
 @given(BASES, RANGES)
