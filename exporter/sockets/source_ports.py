@@ -40,7 +40,7 @@ class SourcePorts:
 
     def __init__(self, base: int, never: int, ephemeral: range) -> None:
         below = range(_LEAST, min(ephemeral.start, _MOST + 1))
-        above = range(max(ephemeral.start, ephemeral.stop, _LEAST), _MOST + 1)
+        above = range(max(ephemeral.stop, _LEAST), _MOST + 1)
         if len(below) + len(above) < _STRIDE * _PORTS_PER_TTL:
             below, above = range(_LEAST, _MOST + 1), range(0)
         self._below, self._above = below, above
