@@ -64,7 +64,10 @@ def test_trace_on_demand_shows_hops_as_they_arrive(lab_factory: LabFactory) -> N
     """Traced every ten minutes: a button gives a trace now, hop by hop; a second click too soon
     is refused in words."""
     lab = lab_factory("small")
-    config = QUIET + "targets: [{name: web/1, host: 192.0.2.1, interval: 10m, timeout: 500ms}]\n"
+    config = QUIET + (
+        "defaults: {interval: 10m, timeout: 500ms}\n"
+        "targets: [{name: web/1, host: 192.0.2.1}, {name: here, host: 127.0.0.1}]\n"
+    )
 
     async def scene(browser: Browser, daemon: Daemon) -> None:
         page = await opened(browser, f"http://{daemon.address}/targets/web/1", ".graph")
@@ -81,6 +84,10 @@ def test_trace_on_demand_shows_hops_as_they_arrive(lab_factory: LabFactory) -> N
         await click(page, "Trace now")
         await page.until("document.querySelector('.said').textContent.includes('wait')")
         assert [each for each in page.problems if "429" not in each] == []
+        near = await opened(browser, f"http://{daemon.address}/targets/here", ".graph")
+        await near.until("document.getElementById('live').textContent === 'live'")
+        await click(near, "Trace now")
+        await near.until("document.querySelector('.said').textContent.endsWith(': reached, 1 hop')")
 
     with running(lab, config) as daemon:
         daemon.until_traced(1, "web/1")
