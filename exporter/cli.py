@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,6 +17,8 @@ _EPILOG = """commands:
   ftr-exporter check FILE...   check configuration files
   ftr-exporter sockets         show which ways to probe this user may use on this host
 """
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk says that cannot take our output."""
 
 
 def run() -> None:
@@ -24,28 +28,42 @@ def run() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns its exit status."""
-    command = arguments[0] if arguments else ""
     try:
-        if command == "trace":
-            from exporter.commands.trace import main as trace
-
-            return trace(arguments[1:])
-        if command == "check":
-            return _check(arguments[1:])
-        if command == "sockets":
-            from exporter.commands.sockets import main as sockets
-
-            return sockets(arguments[1:])
-        if command and not command.startswith("-"):
-            words = f"there is no command {command!r}; there are trace, check and sockets"
-            daemon_parser().error(words)
-        return _daemon(arguments)
+        status = _run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does; keep the interpreter from complaining.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        print(f"cannot write the output: {error.strerror}", file=sys.stderr)
+        # What is left in the buffer would fail once more at the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+
+
+def _run(arguments: Sequence[str]) -> int:
+    command = arguments[0] if arguments else ""
+    if command == "trace":
+        from exporter.commands.trace import main as trace
+
+        return trace(arguments[1:])
+    if command == "check":
+        return _check(arguments[1:])
+    if command == "sockets":
+        from exporter.commands.sockets import main as sockets
+
+        return sockets(arguments[1:])
+    if command and not command.startswith("-"):
+        words = f"there is no command {command!r}; there are trace, check and sockets"
+        daemon_parser().error(words)
+    return _daemon(arguments)
 
 
 def _check(arguments: Sequence[str]) -> int:

@@ -255,6 +255,15 @@ def test_reader_that_goes_away_is_no_error(lab_factory: LabFactory) -> None:
     assert "BrokenPipe" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["trace -n -P udp 127.0.0.1", "sockets"])
+def test_full_disk_is_told_in_one_line(lab_factory: LabFactory, command: str) -> None:
+    """The output went to a disk that is full: not status 1, which says something of the path."""
+    lab = lab_factory("small")
+    done = lab.run(["sh", "-c", f"{sys.executable} -m exporter {command} >/dev/full"])
+    assert done.returncode == 2
+    assert done.stderr == "cannot write the output: No space left on device\n"
+
+
 def test_interrupt_ends_the_daemon_too(lab_factory: LabFactory) -> None:
     """Ctrl-C is a clean stop."""
     lab = lab_factory("small")

@@ -64,7 +64,10 @@ def test_trace_on_demand_shows_hops_as_they_arrive(lab_factory: LabFactory) -> N
     """Traced every ten minutes: a button gives a trace now, hop by hop; a second click too soon
     is refused in words."""
     lab = lab_factory("small")
-    config = QUIET + "targets: [{name: web/1, host: 192.0.2.1, interval: 10m, timeout: 500ms}]\n"
+    config = QUIET + (
+        "defaults: {interval: 10m, timeout: 500ms}\n"
+        "targets: [{name: web/1, host: 192.0.2.1}, {name: here, host: 127.0.0.1}]\n"
+    )
 
     async def scene(browser: Browser, daemon: Daemon) -> None:
         page = await opened(browser, f"http://{daemon.address}/targets/web/1", ".graph")
@@ -81,9 +84,57 @@ def test_trace_on_demand_shows_hops_as_they_arrive(lab_factory: LabFactory) -> N
         await click(page, "Trace now")
         await page.until("document.querySelector('.said').textContent.includes('wait')")
         assert [each for each in page.problems if "429" not in each] == []
+        near = await opened(browser, f"http://{daemon.address}/targets/here", ".graph")
+        await near.until("document.getElementById('live').textContent === 'live'")
+        await click(near, "Trace now")
+        await near.until("document.querySelector('.said').textContent.endsWith(': reached, 1 hop')")
 
     with running(lab, config) as daemon:
         daemon.until_traced(1, "web/1")
+        watch(lambda browser: scene(browser, daemon))
+
+
+# A tab in the background, as far as its page can tell.
+HIDDEN = """
+Object.defineProperty(document, "hidden", { get: () => !window.shown });
+window.show = (shown) => {
+  window.shown = shown;
+  document.dispatchEvent(new Event("visibilitychange"));
+};
+"""
+
+
+def test_tabs_in_the_background_take_no_connection(lab_factory: LabFactory) -> None:
+    """Nine tabs are opened behind the one on show, where a browser has six connections: each has
+    its path, and one that comes to the front is live and shows what it has missed."""
+    lab = lab_factory("small")
+    config = QUIET + (
+        "defaults: {interval: 1s, timeout: 500ms}\ntargets: [{name: web, host: 192.0.2.1}]\n"
+    )
+    sign = "document.getElementById('live').textContent"
+
+    async def scene(browser: Browser, daemon: Daemon) -> None:
+        pages = []
+        for _ in range(9):
+            page = await browser.page()
+            await page.send("Page.addScriptToEvaluateOnNewDocument", source=HIDDEN)
+            await page.open(f"http://{daemon.address}/targets/web")
+            await page.until("document.querySelector('.graph') !== null")
+            assert await page.run(sign) == "paused"
+            pages.append(page)
+        page = pages[0]
+        sent = "Number(document.querySelector('.hops tbody').innerText.match(/%\\t(\\d+)/)[1])"
+        before = await page.run(sent)
+        daemon.until_traced(int(before) + 2, "web")
+        await page.run("show(true)")
+        await page.until(f"{sign} === 'live'")
+        await page.until(f"{sent} > {before}")
+        await page.run("show(false)")
+        await page.until(f"{sign} === 'paused'")
+        assert all(page.problems == [] for page in pages)
+
+    with running(lab, config) as daemon:
+        daemon.until_traced(1, "web")
         watch(lambda browser: scene(browser, daemon))
 
 

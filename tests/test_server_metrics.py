@@ -80,7 +80,9 @@ def test_head_is_get_without_a_body(path: str, chunks: list[bytes]) -> None:
     get = ask(world, path)
     assert (head.status, head.body) == (200, b"")
     assert head.headers["Content-Type"] == get.headers["Content-Type"]
-    assert head.headers.get("Content-Length") == get.headers.get("Content-Length")
+    # What took longer than 2 ms to make is streamed without a length: on a busy machine, either.
+    lengths = {each.headers.get("Content-Length") for each in (head, get)} - {None}
+    assert len(lengths) <= 1
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from exporter.errors import ErrorReason, ProbeError
-from exporter.model import Family, Probe, StopReason
+from exporter.model import Family, Kind, Probe, StopReason
 from exporter.sockets.base import SocketRequest
 from exporter.trace.plan import Plan
 from exporter.trace.tracer import Tracer
@@ -119,6 +119,27 @@ def test_answer_after_the_end_is_late() -> None:
         assert bench.counts.late == 0
         await asyncio.sleep(5)
         assert (bench.counts.late, len(bench.heard)) == (1, heard)
+
+    run_virtual(test())
+
+
+def test_answer_from_beyond_the_end_is_not_late() -> None:
+    """The destination at hop 2 ended the trace before it answered what was sent further: no probe
+    of the path is lost, so that none is counted as answered too late."""
+
+    async def test() -> None:
+        bench = Bench(
+            lambda destination, probe: (
+                Answer(0.01, "198.51.100.1")
+                if probe.ttl == 1
+                else Answer(0.01 * probe.ttl, destination, Kind.ECHO_REPLY)
+            )
+        )
+        assert books(await bench.trace()) == [(1, 1, 0), (2, 1, 0)]
+        answered = bench.network.sent
+        assert answered > 2
+        await asyncio.sleep(5)
+        assert (bench.counts.late, bench.counts.unmatched) == (0, 0)
 
     run_virtual(test())
 

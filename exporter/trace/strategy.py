@@ -99,6 +99,11 @@ class TraceState:
             self._widen(current, response.probe.ttl)
         return bool(current.queue) or now >= self._checkpoint or current.is_complete()
 
+    @property
+    def end(self) -> int | None:
+        """The TTL at which the path is known to end."""
+        return self._findings.end
+
     def is_beyond(self, ttl: int) -> bool:
         """Whether the path is known to end before this TTL."""
         end = self._findings.end

@@ -51,6 +51,7 @@ class Tracer:
         self._number = 0
         self._timeout = 0.0
         self._state: TraceState | None = None
+        self._end: int | None = None
         self._finished: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._blocked = 0
@@ -84,6 +85,7 @@ class Tracer:
             self._step()
             await self._finished
         finally:
+            self._end = state.end
             self._state = self._socket = None
             self._pacer.forget(self)
             if self._timer is not None:
@@ -109,13 +111,19 @@ class Tracer:
         """See `Listener`."""
         state = self._state
         if state is None or response.probe.trace != self._number or response.rtt > self._timeout:
-            self._counts.late += 1
+            if not self._was_beyond(response.probe):
+                self._counts.late += 1
             return
         news = state.responded(response, self._loop.time())
         if not state.is_beyond(response.probe.ttl):
             self._on_response(response)
         if news:
             self._step()
+
+    def _was_beyond(self, probe: Probe) -> bool:
+        """Whether it went beyond the end of the trace that has just ended, so that none is lost."""
+        ended = self._state is None and probe.trace == self._number
+        return ended and self._end is not None and probe.ttl > self._end
 
     def failed(self, probe: Probe, error: ProbeError) -> None:
         """See `Listener`."""

@@ -23,6 +23,11 @@ export function percent(ratio) {
   return `${Math.round(value)} %`;
 }
 
+/** So many of them, as `1 hop` and `3 hops`. */
+export function counted(number, word) {
+  return `${number} ${word}${number === 1 ? "" : "s"}`;
+}
+
 /** How long, in the largest unit that says enough. */
 export function span(seconds) {
   const value = Math.max(0, Math.round(seconds));

@@ -4,7 +4,8 @@ import { ROOT } from "./api.js";
 import { setText } from "./dom.js";
 
 const RETRY = 2000;
-const HIDDEN_FOR = 60000;
+// Browsers hold six connections to a server at most, whichever tabs they are for.
+const HIDDEN_FOR = 5000;
 
 /**
  * Listens as long as the page is visible.
@@ -18,12 +19,14 @@ export class Live {
     this.last = "";
     this.source = null;
     this.timer = 0;
+    this.missed = false;
     document.addEventListener("visibilitychange", () => this.visibility());
     addEventListener("online", () => this.reopen());
     this.ready = new Promise((resolve) => {
       this.settled = resolve;
     });
-    this.open();
+    if (document.hidden) this.pause();
+    else this.open();
   }
 
   open() {
@@ -33,6 +36,8 @@ export class Live {
     source.onopen = () => {
       this.say("live");
       this.settled();
+      if (this.missed) this.handlers.gap({});
+      this.missed = false;
     };
     source.onerror = () => {
       this.settled();
@@ -55,22 +60,24 @@ export class Live {
 
   reopen() {
     clearTimeout(this.timer);
+    if (document.hidden && this.source === null) return;
     if (this.source && this.source.readyState !== EventSource.CLOSED) return;
     this.open();
   }
 
-  /** A page that nobody looks at gives its connection back after a minute. */
+  /** A page that nobody looks at gives its connection back, and one opened in the background takes none. */
   visibility() {
     clearTimeout(this.timer);
-    if (!document.hidden) {
-      if (this.source === null) this.open();
-      return;
-    }
-    this.timer = setTimeout(() => {
-      this.source.close();
-      this.source = null;
-      this.say("paused");
-    }, HIDDEN_FOR);
+    if (document.hidden) this.timer = setTimeout(() => this.pause(), HIDDEN_FOR);
+    else if (this.source === null) this.open();
+  }
+
+  pause() {
+    this.source?.close();
+    this.source = null;
+    this.missed = this.last === ""; // else the server knows from where to go on
+    this.settled();
+    this.say("paused");
   }
 
   say(state) {

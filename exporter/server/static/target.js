@@ -4,7 +4,7 @@ import { get, quoted } from "./api.js";
 import { Changes } from "./changes.js";
 import { el, replace, setText } from "./dom.js";
 import { facts, subtitle } from "./facts.js";
-import { ago, clock } from "./format.js";
+import { ago, clock, counted } from "./format.js";
 import { HopTable } from "./hops.js";
 import { Live } from "./live.js";
 import { buildPath } from "./model.js";
@@ -70,7 +70,7 @@ function show() {
   page.spans = moment ? spanAt(past.spans, page.at) : spansOfPath(past.spans, family.changes);
   setText(since, page.spans.length ? `figures ${moment ? "from" : "since"} ${clock(page.spans[0].from)}${moment ? ` to ${clock(page.spans[0].to)}` : ""}` : "");
   page.path = moment ? buildPath(moment.trace, moment.known) : buildPath(family.trace, family);
-  const words = `Path to ${NAME} over ${family.family}: ${page.path.rows.length} hops; the table has the details`;
+  const words = `Path to ${NAME} over ${family.family}: ${counted(page.path.rows.length, "hop")}; the table has the details`;
   table.show(page.path, page.spans, { here: "This host", label: words });
   drawChart(family, past);
   changes.show(family, kept, namesOf(family, kept));

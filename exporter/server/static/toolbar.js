@@ -3,7 +3,7 @@
 import { traceNow } from "./api.js";
 import { asMarkdown, asText, pathTable, toClipboard } from "./copy.js";
 import { button, el, replace, setText } from "./dom.js";
-import { ms } from "./format.js";
+import { counted, ms } from "./format.js";
 
 const TICKER = 200;
 
@@ -37,14 +37,14 @@ export class Toolbar {
     const { address, hostname, rtt_seconds: rtts } = event.responder;
     this.ticker.append(el("li", {}, el("span", { class: "number" }, event.ttl), el("span", {}, hostname ? `${hostname} (${address})` : address), el("span", { class: "number" }, ms(rtts[0]))));
     this.ticker.scrollTop = this.ticker.scrollHeight;
-    setText(this.said, `tracing… ${this.ticker.children.length} answers`);
+    setText(this.said, `tracing… ${counted(this.ticker.children.length, "answer")}`);
   }
 
   /** A trace has ended. */
   ended(event) {
     if (!this.watching) return;
     this.watching = false;
-    setText(this.said, `traced in ${ms(event.duration_seconds)}: ${event.reached ? "reached" : event.stop_reason.replaceAll("_", " ")}, ${event.hops.length} hops`);
+    setText(this.said, `traced in ${ms(event.duration_seconds)}: ${event.reached ? "reached" : event.stop_reason.replaceAll("_", " ")}, ${counted(event.hops.length, "hop")}`);
   }
 
   async copy(form, label) {
