@@ -104,11 +104,26 @@ def test_stamp_before_the_clock_was_read_is_refused() -> None:
     assert sent.stamp_ns is None
 
 
+def test_stamps_of_before_a_failed_send_find_their_probes() -> None:
+    """They were queued already when the kernel's count began anew, twice: each probe is stamped by
+    the kernel, none by the stamp of another with its number."""
+    pending = Pending()
+    sent = []
+    for number in range(6):
+        sent.append(add(pending, Probe(1, 0, number + 1), wall_ns=NOON + 10 * number)[1])
+        if number in (1, 3):
+            pending.count_anew()
+    for number in range(6):
+        pending.stamped(number % 2, NOON + 10 * number + 5)
+    pending.stamped(0, NOON + 99)
+    assert [each.stamp_ns for each in sent] == [NOON + 10 * number + 5 for number in range(6)]
+
+
 def test_stamps_count_anew_after_a_failed_send() -> None:
-    """What waits for a stamp goes without; the next send is number 0 again."""
+    """The next send is number 0 again, and a stamp that may be of either is that of the later."""
     pending = Pending()
     _, before = add(pending, Probe(1, 0, 1))
-    pending.forget_stamps()
+    pending.count_anew()
     _, after = add(pending, Probe(1, 0, 2))
     pending.stamped(0, NOON + 5)
     assert (before.stamp_ns, after.stamp_ns) == (None, NOON + 5)

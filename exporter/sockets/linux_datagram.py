@@ -104,7 +104,7 @@ class LinuxDatagramSocket:
             try:
                 self._socket.sendmsg([payload], control, 0, address)
             except OSError as error:
-                self._pending.forget_stamps()
+                self._pending.count_anew()
                 count_sends_anew(self._socket)
                 if error.errno in BLOCKED or not self._may_be_pending(error, number):
                     raise send_error(

@@ -33,7 +33,7 @@ class Pending:
     def __init__(self) -> None:
         self._sent: dict[int, Sent] = {}
         self._newest_on_port: dict[int, int] = {}
-        self._unstamped: dict[int, Sent] = {}
+        self._unstamped: dict[int, list[Sent]] = {}
         self._sequence = random.randrange(_SEQUENCES)
         self._stamps = 0
         self._trace = 0
@@ -60,18 +60,24 @@ class Pending:
         """A probe left; the kernel's next send stamp is its own."""
         self._sent[sequence] = sent
         self._newest_on_port[sent.port] = sequence
-        self._unstamped[self._stamps] = sent
+        self._unstamped.setdefault(self._stamps, []).append(sent)
         self._stamps = (self._stamps + 1) % _STAMPS
 
     def stamped(self, number: int, stamp_ns: int) -> None:
-        """The kernel's stamp for send `number` of the socket; impossible ones are ignored."""
-        sent = self._unstamped.pop(number, None)
-        if sent is not None and stamp_ns >= sent.wall_ns:
-            sent.stamp_ns = stamp_ns
+        """The kernel's stamp for send `number` of the socket; impossible ones are ignored.
+
+        Where the count began anew, it is that of the latest probe of this number sent before it.
+        """
+        waiting = self._unstamped.get(number, ())
+        for sent in reversed(waiting):
+            if stamp_ns >= sent.wall_ns:
+                sent.stamp_ns = stamp_ns
+                self._unstamped[number] = [each for each in waiting if each is not sent]
+                return
 
     def take_unstamped(self, trace: int) -> list[Probe]:
         """Remove and return the probes of a trace that have no send stamp yet."""
-        unstamped = {sent.probe for sent in self._unstamped.values()}
+        unstamped = {sent.probe for waiting in self._unstamped.values() for sent in waiting}
         found = {
             sequence: sent.probe
             for sequence, sent in self._sent.items()
@@ -81,9 +87,8 @@ class Pending:
             del self._sent[sequence]
         return list(found.values())
 
-    def forget_stamps(self) -> None:
-        """The kernel's count of sends starts again at 0."""
-        self._unstamped.clear()
+    def count_anew(self) -> None:
+        """The kernel's count of sends starts again at 0; stamps may be on their way still."""
         self._stamps = 0
 
     def take(self, sequence: int | None, port: int) -> Sent | None:
@@ -100,7 +105,9 @@ class Pending:
             sequence: sent for sequence, sent in self._sent.items() if sent.probe.trace >= trace
         }
         self._unstamped = {
-            number: sent for number, sent in self._unstamped.items() if sent.probe.trace >= trace
+            number: kept
+            for number, waiting in self._unstamped.items()
+            if (kept := [sent for sent in waiting if sent.probe.trace >= trace])
         }
         self._newest_on_port = {
             port: sequence

@@ -93,7 +93,7 @@ class WholePacketSocket:
                 again = partial(self._transmit, packet, ttl)
                 sock = self._channel.socket
                 mtu = refusing_mtu(sock, self._request.family, self._pending, again)
-            self._pending.forget_stamps()
+            self._pending.count_anew()
             count_sends_anew(self._channel.socket)
         return send_error(error, self._request.destination, mtu)
 
