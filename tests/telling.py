@@ -12,7 +12,7 @@ from tests.replay import Told, path_of, read, render
 from tests.scenarios import SCENARIOS
 
 DARK = (
-    "Probes to {} leave this host, and for five minutes or three cycles none has been answered. "
+    "Probes to {} leave this host, and for three cycles or more none has been answered. "
     "The last that answers is hop {}."
 )
 REFUSED = (

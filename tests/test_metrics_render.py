@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.errors import ErrorReason
 from exporter.metrics.families import PATH_FAMILIES
-from exporter.model import Family, HostInfo, Protocol, StopReason
+from exporter.model import Family, HostInfo, Protocol, StopReason, Trace
 from exporter.monitoring.view import PathFacts, View
 from exporter.settings import Module, Target
 from exporter.trace.mtu import PathMtu
@@ -98,7 +98,8 @@ def test_every_path_metric_is_rendered() -> None:
         known=Knowledge(("192.0.2.1",), branches=2),
         mtu=PathMtu(1500),
     )
-    names = names_in(shown(replace(a_view(trace, target=target), facts=facts)))
+    lost = a_view(along("a", "*", stop=StopReason.GAP), target=Target("lost", "x", Module()))
+    names = names_in(shown(replace(a_view(trace, target=target), facts=facts), lost))
     assert {family.name for family in PATH_FAMILIES if names.isdisjoint(family.names)} == set()
 
 
@@ -166,6 +167,31 @@ def test_a_destination_that_is_not_reached() -> None:
     silent = shown(a_view(along("*", "*", stop=StopReason.MAX_HOPS)))
     assert values(silent, "ftr_path_hops") == {(): 0}
     assert "ftr_path_info" not in names_in(silent)
+
+
+@pytest.mark.parametrize(
+    ("trace", "reason", "meaning"),
+    [
+        (along("a", "*", stop=StopReason.GAP), "gap", "too many silent hops in a row"),
+        (along("a", "b", stop=StopReason.LOOP), "loop", "the probes go round in a loop"),
+        (
+            replace(along("a", "b", stop=StopReason.UNREACHABLE), code=13),
+            "unreachable",
+            "communication administratively prohibited",
+        ),
+        (
+            a_trace(stop=StopReason.ERROR, errors=(("resolve", 2), ("send", 1))),
+            "error",
+            "the host name could not be resolved",
+        ),
+    ],
+)
+def test_why_a_destination_is_not_reached(trace: Trace, reason: str, meaning: str) -> None:
+    """The reason and its meaning are the same in every such cycle; no name, no count in them."""
+    assert values(shown(a_view(trace)), "ftr_target_unreached_info", "reason", "meaning") == {
+        (reason, meaning): 1
+    }
+    assert "ftr_target_unreached_info" not in names_in(shown(a_view(trace, along("a", "b"))))
 
 
 def test_silence_keeps_the_identity_of_the_path() -> None:

@@ -15,8 +15,8 @@ LABEL_NAME: Final = "[a-zA-Z_][a-zA-Z0-9_]*"
 RESERVED_LABELS: Final = frozenset(
     (
         *("address", "as_name", "as_path", "asn", "backend", "country", "destination", "family"),
-        *("hop", "host", "hostname", "instance", "job", "le", "mpls", "path_id", "prefix"),
-        *("protocol", "quantile", "reason", "source", "target"),
+        *("hop", "host", "hostname", "instance", "job", "le", "meaning", "mpls", "path_id"),
+        *("prefix", "protocol", "quantile", "reason", "source", "target"),
     )
 )
 FILE_SUFFIXES: Final = (".json", ".yml", ".yaml")

@@ -20,6 +20,12 @@ TARGET_REACHED = gauge(
     "1 if the destination answered in the latest cycle, else 0; also 0 if its name did not resolve "
     "or no probe could be sent (see ftr_errors_total).",
 )
+TARGET_UNREACHED = gauge(
+    "ftr_target_unreached_info",
+    "Always 1. Why the destination did not answer in the latest cycle: `gap`, `loop`, `max_hops`, "
+    "`unreachable` or `error`, and what that means. Absent if it answered.",
+    *("reason", "meaning"),
+)
 TARGET_RTT = histogram(
     "ftr_target_rtt_seconds",
     "Round-trip time to the destination, of every probe that it answered. Measured on the "
@@ -180,7 +186,7 @@ TRACE_DURATION = histogram(
 )
 
 PATH_FAMILIES = (
-    *(TARGET_INFO, TARGET_REACHED, TARGET_RTT, TARGET_JITTER),
+    *(TARGET_INFO, TARGET_REACHED, TARGET_UNREACHED, TARGET_RTT, TARGET_JITTER),
     *(TARGET_SENT, TARGET_LOST, TARGET_LOSS),
     *(PATH_HOPS, PATH_INFO, PATH_CHANGES, PATH_AS_CHANGES, PATH_LAST_CHANGE),
     *(PATH_BRANCHES, PATH_MTU),

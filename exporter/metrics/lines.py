@@ -10,6 +10,7 @@ from exporter.metrics import families
 from exporter.metrics.family import MetricFamily
 from exporter.metrics.shown import HopShown, Responder, Shown
 from exporter.metrics.text import Buckets, escape, histogram_lines, number
+from exporter.reading.words import reason_in_words
 
 Lines = Callable[[Shown], list[str]]
 """What one metric has to show of a target: each entry is one line, or all lines of a histogram."""
@@ -80,6 +81,13 @@ def _target_info(shown: Shown) -> str:
 
 def _reached(shown: Shown) -> int | None:
     return None if shown.latest is None else int(shown.latest.reached)
+
+
+def _unreached(shown: Shown) -> str | None:
+    latest = shown.latest
+    if latest is None or latest.reached:
+        return None
+    return f'reason="{latest.stop_reason}",meaning="{escape(reason_in_words(latest))}"'
 
 
 def _target_loss(shown: Shown) -> float | None:
@@ -160,6 +168,7 @@ def _rows() -> Iterator[_Row]:
     field: Callable[[str], Any] = attrgetter
     yield _labelled(families.TARGET_INFO, _target_info)
     yield _single(families.TARGET_REACHED, _reached)
+    yield _labelled(families.TARGET_UNREACHED, _unreached)
     yield _histogram(families.TARGET_RTT, field("rtt"))
     yield _single(families.TARGET_JITTER, field("jitter"))
     yield _single(families.TARGET_SENT, field("sent"))

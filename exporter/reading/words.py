@@ -78,9 +78,21 @@ def outcome_in_words(trace: Trace) -> str:
     if trace.stop_reason is StopReason.UNREACHABLE:
         return f"unreachable: {unreachable_in_words(trace.family, trace.code)}{_by(trace)}"
     if trace.stop_reason is StopReason.ERROR:
-        return "; ".join(errors_in_words(trace)) or "a local failure"
+        return "; ".join(errors_in_words(trace)) or _LOCAL_FAILURE
     return _OUTCOMES[trace.stop_reason]
 
+
+def reason_in_words(trace: Trace) -> str:
+    """Why a trace stopped, without anything that differs from cycle to cycle."""
+    if trace.stop_reason is StopReason.UNREACHABLE:
+        return unreachable_in_words(trace.family, trace.code)
+    if trace.stop_reason is StopReason.ERROR:
+        reason = trace.errors[0][0] if trace.errors else ""
+        return _ERRORS.get(reason, reason) or _LOCAL_FAILURE
+    return _OUTCOMES[trace.stop_reason]
+
+
+_LOCAL_FAILURE = "a local failure"
 
 _REMEDIES = {
     "resolve": "check the host name, and whether the name servers of `resolver` answer",
