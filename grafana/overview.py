@@ -23,6 +23,7 @@ from grafana.selectors import changes_at, quantile, ratio, several, target_loss
 
 NAME = "{{target}} {{family}} {{protocol}} from {{instance}}"
 FOUND = "ftr_target_reached"
+WHY_NOT = "ftr_target_unreached_info"
 UP = 'up{job=~"$job",instance=~"$instance"}'
 BUCKETS = several("ftr_target_rtt_seconds_bucket")
 SUM, COUNT = several("ftr_target_rtt_seconds_sum"), several("ftr_target_rtt_seconds_count")
@@ -116,6 +117,7 @@ def _targets() -> Json:
         "instance": "Exporter",
         "job": "Job",
         "Value #state": "State",
+        "meaning": "Why not",
         "Value #rtt": "RTT",
         "Value #loss": "Loss",
         "Value #hops": "Hops",
@@ -126,10 +128,12 @@ def _targets() -> Json:
     since = f"time() - {several('ftr_path_last_change_timestamp_seconds')}"
     return table(
         "Targets",
-        """State and path of the latest cycle; round trip (mean), loss and changes over the time in
-        view; how long ago the path last changed. Click a target to see its path.""",
+        """State and path of the latest cycle, and why a target was not reached; round trip (mean),
+        loss and changes over the time in view; how long ago the path last changed. Click a
+        target to see its path.""",
         [
             ask_rows(f"max by ({WHO}) ({several(FOUND)})", "state"),
+            ask_rows(f"max by ({WHO}, meaning) ({several(WHY_NOT)})", "why"),
             ask_rows(ratio(SUM, COUNT, WHO, "$__range"), "rtt"),
             ask_rows(target_loss(several), "loss"),
             ask_rows(f"max by ({WHO}) ({several('ftr_path_hops')})", "hops"),
@@ -139,7 +143,7 @@ def _targets() -> Json:
         ],
         size=(24, 12),
         sort="State",
-        transformations=merge(names, "Value #path"),
+        transformations=merge(names, "Value #path", "Value #why"),
         overrides=[
             column("Target", links=[PATH_LINK, PAGE_LINK]),
             column("State", mappings=REACHED, custom__cellOptions={"type": "color-text"}),

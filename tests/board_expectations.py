@@ -63,6 +63,7 @@ OVERVIEW = {
     "AS path changes": one(4, 4),
     "Exporters down": one(0, 0),
     "Targets/state": each(9, WHO, 0, 1),
+    "Targets/why": Expected(WHO + " meaning", 1, 3, 1, 1),
     "Targets/rtt": each(7, WHO, 0.002, 0.1, "s"),
     "Targets/loss": each(8, WHO, 0, 1, "percentunit"),
     "Targets/hops": each(8, WHO, 3, 6),

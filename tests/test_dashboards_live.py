@@ -189,6 +189,8 @@ def test_overview_table(tables: Tables) -> None:
     assert (gone["State"], gone["RTT"], gone["Loss"], gone["Last change"]) == (0, None, 1, None)
     (nowhere,) = (row for row in rows.values() if row["Target"] == "nowhere")
     assert (nowhere["State"], nowhere["Loss"], nowhere["AS path"]) == (0, None, None)
+    assert nowhere["Why not"] == "the host name could not be resolved"
+    assert all(row["Why not"] is None for row in web)
 
 
 @needs_library
