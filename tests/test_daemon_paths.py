@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
+from operator import itemgetter
+from typing import Any
 
 import pytest
 
 from tests.conftest import LabFactory
-from tests.daemon import running
+from tests.daemon import Daemon, running
 
 QUIET = "enrichment: {rdns: false, asn: {source: none}}\n"
+_OF_THE_LOG = {"ts", "level", "logger", "event"}
 
 
 @pytest.mark.parametrize("protocol", ["icmp", "udp"])
@@ -144,3 +148,45 @@ def test_path_mtu_is_found_and_followed(lab_factory: LabFactory) -> None:
         assert daemon.api("tunnelled")["families"][0]["mtu"]["limited_by"] == "203.0.113.1"
         lab.set_hop("tunnel", mtu=1300)
         daemon.until(lambda s: s.value("ftr_path_mtu_bytes", target="tunnelled") == 1300)
+
+
+def told(daemon: Daemon) -> list[dict[str, Any]]:
+    """What the log says of changed path MTUs, without its own fields."""
+    lines = [line for line in daemon.log if line["event"] == "path.mtu_changed"]
+    assert {(line["level"], line["logger"]) for line in lines} <= {("info", "daemon")}
+    return [{key: line[key] for key in line if key not in _OF_THE_LOG} for line in lines]
+
+
+def test_path_mtu_that_drops_is_a_line_of_the_log(lab_factory: LabFactory) -> None:
+    """A tunnel's link shrinks, and a router begins to drop large packets without a word: a line of
+
+    each, with what limits it. Cycles and a reload that change nothing before and after have none.
+    """
+    lab = lab_factory("mtu")
+    lab.set_hop("hole", mtu=None)
+    config = QUIET + (
+        "defaults: {interval: 4s, timeout: 500ms, probes: 1, mtu: true}\n"
+        "targets: [{name: tunnelled, host: 192.0.2.2}, {name: hidden, host: 192.0.2.3}]\n"
+    )
+    common = {"family": "ipv4", "protocol": "icmp"}
+    tunnelled = {"target": "tunnelled", "address": "192.0.2.2", **common}
+    hidden = {"target": "hidden", "address": "192.0.2.3", **common}
+    both = [
+        {**hidden, "mtu": 1300, "before": 1500, "black_hole": True},
+        {**tunnelled, "mtu": 1300, "before": 1400, "limited_by": "203.0.113.1", "ttl": 2},
+    ]
+    with running(lab, config) as daemon:
+        daemon.until_traced(3, "tunnelled", "hidden")
+        assert told(daemon) == []
+        lab.set_hop("tunnel", mtu=1300)
+        lab.set_hop("hole", mtu=1300)
+        daemon.until(lambda _: len(told(daemon)) == 2)
+        assert sorted(told(daemon), key=itemgetter("target")) == both
+        daemon.configure(config.replace("{name: hidden", "{name: hidden, labels: {site: home}"))
+        daemon.process.send_signal(signal.SIGHUP)
+        scrape = daemon.until(
+            lambda s: s.all("ftr_path_mtu_bytes", target="hidden", site="home") != {}
+        )
+        traces = scrape.value("ftr_traces_total", target="hidden")
+        daemon.until_traced(int(traces) + 3, "hidden", "tunnelled")
+        assert len(told(daemon)) == 2
