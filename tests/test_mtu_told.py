@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.server.events import EventKind
+from exporter.daemon.announce import Announcer
+from exporter.server.events import EventKind, Hub
 from exporter.trace.mtu import PathMtu
-from exporter.watch.mtuwatch import MtuWatch
+from exporter.watch.mtuwatch import MtuChange, MtuWatch
+from tests.measured import a_view, along
 from tests.mtubench import LINK, Bench, link_of, passing
 from tests.reloading import Stage, play, target
 from tests.virtual import chain, no_route, run_virtual, silence
@@ -80,6 +82,30 @@ def test_only_a_cycle_that_came_to_its_end_has_measured() -> None:
         assert not await settled()
 
     run_virtual(test())
+
+
+@pytest.mark.parametrize(
+    ("now", "limiter"),
+    [
+        (PathMtu(1400, limited_by="198.51.100.2"), {"limited_by": "198.51.100.2", "ttl": 2}),
+        (PathMtu(1400, limited_by="203.0.113.9"), {"limited_by": "203.0.113.9"}),
+        (PathMtu(1400, black_hole=True), {"black_hole": True}),
+        (PathMtu(1400, local=True), {"local": True}),
+        (PathMtu(1400), {}),
+    ],
+    ids=["a hop", "an address that the trace lacks", "black hole", "own link", "nothing"],
+)
+def test_the_line_says_what_limits_as_far_as_known(
+    now: PathMtu, limiter: dict[str, object]
+) -> None:
+    """A router by address, and by TTL where it answered the trace; else what it was instead."""
+    view = a_view(along("198.51.100.1", "198.51.100.2", "192.0.2.1"))
+    with capture_logs() as logs:
+        Announcer(Hub()).mtu_changed(view, MtuChange(LINK, now))
+    (line,) = logs
+    told = {key: line[key] for key in ("limited_by", "ttl", "black_hole", "local") if key in line}
+    assert told == limiter
+    assert (line["mtu"], line["before"]) == (1400, 1500)
 
 
 def test_the_daemon_tells_it_to_the_log_and_to_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
