@@ -13,6 +13,7 @@ from exporter.probe import run
 from exporter.settings import Module, Target
 from exporter.trace.pacer import Pacer
 from exporter.trace.tracer import ResponseCounts
+from exporter.watch.mtuwatch import MtuChange
 from exporter.watch.verdict import Verdict
 from tests.virtual import Routing, SimulatedNetwork
 
@@ -44,6 +45,7 @@ class Stage:
         self.heard: list[Response] = []
         self.views: list[View] = []
         self.verdicts: list[Verdict] = []
+        self.mtu_changes: list[MtuChange] = []
         self.withdrawn: list[Key] = []
         self.counts = ResponseCounts()
         self.services = Services(
@@ -57,6 +59,7 @@ class Stage:
             publish=self.views.append,
             withdraw=self.withdrawn.append,
             changed=lambda target, family, verdict: self.verdicts.append(verdict),
+            mtu_changed=lambda view, change: self.mtu_changes.append(change),
             keeper=Forgetful(),
         )
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
+from typing import Any
 
 import pytest
 
 from tests.conftest import LabFactory
-from tests.daemon import running
+from tests.daemon import Daemon, running
 
 QUIET = "enrichment: {rdns: false, asn: {source: none}}\n"
+_OF_THE_LOG = {"ts", "level", "logger", "event"}
 
 
 @pytest.mark.parametrize("protocol", ["icmp", "udp"])
@@ -144,3 +147,42 @@ def test_path_mtu_is_found_and_followed(lab_factory: LabFactory) -> None:
         assert daemon.api("tunnelled")["families"][0]["mtu"]["limited_by"] == "203.0.113.1"
         lab.set_hop("tunnel", mtu=1300)
         daemon.until(lambda s: s.value("ftr_path_mtu_bytes", target="tunnelled") == 1300)
+
+
+def told(daemon: Daemon) -> list[dict[str, Any]]:
+    """What the log says of changed path MTUs, without its own fields."""
+    lines = [line for line in daemon.log if line["event"] == "path.mtu_changed"]
+    assert {(line["level"], line["logger"]) for line in lines} <= {("info", "daemon")}
+    return [{key: line[key] for key in line if key not in _OF_THE_LOG} for line in lines]
+
+
+def test_path_mtu_that_drops_is_a_line_of_the_log(lab_factory: LabFactory) -> None:
+    """A tunnel's link shrinks: one line, with who says so and what passed before. A reload that
+    leaves how the target is probed alone, and cycles that change nothing, have none."""
+    lab = lab_factory("mtu")
+    config = QUIET + (
+        "defaults: {interval: 1s, timeout: 500ms, probes: 1, mtu: true}\n"
+        "targets: [{name: plain, host: 192.0.2.1}, {name: tunnelled, host: 192.0.2.2}]\n"
+    )
+    line = {
+        "target": "tunnelled",
+        "family": "ipv4",
+        "protocol": "icmp",
+        "address": "192.0.2.2",
+        "mtu": 1300,
+        "before": 1400,
+        "limited_by": "203.0.113.1",
+        "ttl": 2,
+    }
+    with running(lab, config) as daemon:
+        daemon.until(lambda s: set(s.all("ftr_path_mtu_bytes").values()) == {1500, 1400})
+        daemon.until_traced(5, "plain", "tunnelled")
+        assert told(daemon) == []
+        lab.set_hop("tunnel", mtu=1300)
+        daemon.until(lambda _: told(daemon) != [])
+        daemon.configure(config.replace("{name: tunnelled", "{name: tunnelled, labels: {a: b}"))
+        daemon.process.send_signal(signal.SIGHUP)
+        scrape = daemon.until(lambda s: s.all("ftr_path_mtu_bytes", a="b") != {})
+        traces = scrape.value("ftr_traces_total", target="tunnelled")
+        daemon.until_traced(int(traces) + 3, "tunnelled")
+        assert told(daemon) == [line]

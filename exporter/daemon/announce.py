@@ -10,9 +10,11 @@ import structlog
 from exporter.model import Family, HostInfo, Response, Trace
 from exporter.monitoring.view import Key, View
 from exporter.reading.jsonform import hop_json, rfc3339, trace_event_json
-from exporter.server.api import event_json
+from exporter.server.api import event_json, mtu_json
 from exporter.server.events import EventKind, Hub
 from exporter.settings import Target
+from exporter.trace.mtu import PathMtu
+from exporter.watch.mtuwatch import MtuChange
 from exporter.watch.verdict import Verdict, change_json
 
 log = structlog.get_logger("daemon")
@@ -72,6 +74,28 @@ class Announcer:
             }
             self._events.emit(EventKind.CHANGE, target.name, form)
 
+    def mtu_changed(self, view: View, change: MtuChange) -> None:
+        """A change of the path MTU was confirmed."""
+        labels = {"target": view.target.name, "family": view.family.value}
+        log.info(
+            "path.mtu_changed",
+            **labels,
+            protocol=view.protocol.value,
+            address=None if view.trace is None else view.trace.address,
+            mtu=change.now.size,
+            before=change.before.size,
+            **_limiter(view.trace, change.now),
+        )
+        if self._events.wants(EventKind.MTU, view.target.name):
+            form = {
+                "event": "mtu",
+                **labels,
+                "at": rfc3339(time.time()),
+                "mtu": mtu_json(change.now),
+                "before": mtu_json(change.before),
+            }
+            self._events.emit(EventKind.MTU, view.target.name, form)
+
     def forget(self, name: str) -> None:
         """A target is no more."""
         for family in Family:
@@ -103,3 +127,13 @@ class Announcer:
             **details,
         )
         return state
+
+
+def _limiter(trace: Trace | None, mtu: PathMtu) -> dict[str, object]:
+    """What stops larger packets, as far as known: of a router its address, and its TTL if seen."""
+    if mtu.limited_by is None:
+        known = {"local": mtu.local, "black_hole": mtu.black_hole}
+        return {word: True for word, is_so in known.items() if is_so}
+    hops = () if trace is None else trace.hops
+    ttls = [hop.ttl for hop in hops if mtu.limited_by in hop.addresses]
+    return {"limited_by": mtu.limited_by, **({"ttl": ttls[0]} if ttls else {})}

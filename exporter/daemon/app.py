@@ -96,6 +96,7 @@ class Daemon:
             publish=self._publish,
             withdraw=self._store.withdraw,
             changed=self._announcer.changed,
+            mtu_changed=self._announcer.mtu_changed,
             keeper=self._history,
         )
         self._scheduler = Scheduler(config.limits.concurrent_traces, 0.0, self.own.scheduler_lag)

@@ -56,9 +56,15 @@ class PathMonitor:
             await self._memory.begin(address)
         await self._trace_until_sure(address)
         if self._mtu is not None and self._trace is not None and self._trace.reached:
-            rtt = max(self._trace.destination_rtts)
-            self._memory.measured(await self._mtu.measure(self._trace.path_hops, rtt))
-            self._show()
+            await self._measure_mtu(self._mtu, self._trace)
+
+    async def _measure_mtu(self, prober: MtuProber, trace: Trace) -> None:
+        mtu = await prober.measure(trace.path_hops, max(trace.destination_rtts))
+        change = self._memory.measured(mtu, prober.settled)
+        view = self._view(self._known())
+        self._services.publish(view)
+        if change is not None:
+            self._services.mtu_changed(view, change)
 
     async def _trace_until_sure(self, address: str) -> None:
         pace, plan = self._pace, self._pace.cycle

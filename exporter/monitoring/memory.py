@@ -14,6 +14,7 @@ from exporter.monitoring.view import PathFacts
 from exporter.reading.jsonform import rfc3339, trace_json
 from exporter.reading.path import Path
 from exporter.trace.mtu import PathMtu
+from exporter.watch.mtuwatch import MtuChange, MtuWatch
 from exporter.watch.verdict import Verdict, change_json
 from exporter.watch.watcher import BadState, PathWatcher
 
@@ -62,6 +63,7 @@ class PathMemory:
         self._keeper = keeper
         self._key = PathKey(target, family, "")
         self._watcher = PathWatcher(confirm)
+        self._mtu = MtuWatch()
         self._restored = False
         self.facts = PathFacts()
 
@@ -74,6 +76,7 @@ class PathMemory:
         """Go on with what was known of the way to this address, if it was traced before."""
         self._key = PathKey(self._target, self._family, address)
         self._watcher = PathWatcher(self._confirm)
+        self._mtu = MtuWatch()
         saved = await self._keeper.state(self._key)
         if saved is not None:
             try:
@@ -108,9 +111,13 @@ class PathMemory:
         usual = known.addresses.get(ttl)
         return usual is not None and response.address not in usual
 
-    def measured(self, mtu: PathMtu | None) -> None:
-        """The path MTU has been looked for."""
+    def measured(self, mtu: PathMtu | None, settled: bool) -> MtuChange | None:
+        """The path MTU has been looked for; `settled` says that this is not just the former one.
+
+        Gives the change that this has confirmed.
+        """
         self.facts = replace(self.facts, mtu=mtu)
+        return self._mtu.take(mtu) if settled and mtu is not None else None
 
     def observe(self, traces: Sequence[Trace], infos: Mapping[str, HostInfo], flow: str) -> Verdict:
         """Take in one cycle, a trace for each flow."""

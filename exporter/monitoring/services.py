@@ -13,6 +13,7 @@ from exporter.settings import Target
 from exporter.trace.flowset import Open
 from exporter.trace.pacer import Pacer
 from exporter.trace.tracer import ResponseCounts
+from exporter.watch.mtuwatch import MtuChange
 from exporter.watch.verdict import Verdict
 
 
@@ -23,7 +24,7 @@ class Services:
     `info` gives what is known of an address and starts to look it up; `recorded` gets the seconds
     from the kernel's receive stamp to now; `heard` gets each answer on a path at once; `publish`
     takes the outcome of a cycle; `withdraw` ends what was published under a key; `changed` is told
-    each confirmed change, once;
+    each confirmed change of path, once, and `mtu_changed` each of the path MTU;
     `keeper` keeps what is known of paths over a restart.
     """
 
@@ -37,4 +38,5 @@ class Services:
     publish: Callable[[View], None]
     withdraw: Callable[[tuple[str, Family]], None]
     changed: Callable[[Target, Family, Verdict], None]
+    mtu_changed: Callable[[View, MtuChange], None]
     keeper: Keeper

@@ -69,6 +69,7 @@ def apart(services: Services, views: Views, log: Log) -> Services:
         publish=views.publish,
         withdraw=views.withdraw,
         changed=lambda target, family, verdict: None,
+        mtu_changed=lambda view, change: None,
         keeper=Forgetful(),
     )
 

@@ -148,7 +148,7 @@ def _detail(view: View) -> dict[str, object]:
         "links": [],
         "hosts": {address: host_json(info) for address, info in view.infos.items()},
         "outage": facts.outage,
-        "mtu": None if facts.mtu is None else _mtu(facts.mtu),
+        "mtu": None if facts.mtu is None else mtu_json(facts.mtu),
         "loss": loss_json(view.tally.window.loss),
         "changes": list(facts.history),
         "trace": None,
@@ -170,7 +170,8 @@ def _parallel_hops(known: Knowledge) -> Iterator[dict[str, object]]:
             yield {"ttl": ttl, "addresses": list(addresses), "balancing": balancing.value}
 
 
-def _mtu(mtu: PathMtu) -> dict[str, object]:
+def mtu_json(mtu: PathMtu) -> dict[str, object]:
+    """The path MTU in bytes, and what stops larger packets."""
     return {
         "bytes": mtu.size,
         "limited_by": mtu.limited_by,

@@ -27,12 +27,14 @@ class EventKind(StrEnum):
     """What there is to hear.
 
     `hop`: an answer came. `trace`: a trace ended. `change`: a change of path was confirmed.
-    `state`: what is known of a target in short has changed, names that came late included.
+    `mtu`: one of the path MTU was. `state`: what is known of a target in short has changed, names
+    that came late included.
     """
 
     HOP = "hop"
     TRACE = "trace"
     CHANGE = "change"
+    MTU = "mtu"
     STATE = "state"
 
 

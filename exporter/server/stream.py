@@ -14,7 +14,7 @@ KEEP_ALIVE = 15.0
 """Seconds of silence after which a sign of life is sent: proxies give up after a minute or so."""
 
 _HEADERS = {hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
-DEFAULT_KINDS = (EventKind.HOP, EventKind.TRACE, EventKind.CHANGE)
+DEFAULT_KINDS = (EventKind.HOP, EventKind.TRACE, EventKind.CHANGE, EventKind.MTU)
 
 
 async def stream(

@@ -57,7 +57,8 @@ class MtuSearch:
     Call `begin`, then try each size that is `wanted` and tell what came of it by `passed`,
     `too_big`, `refused` or `silent`, until none is. A known size costs one probe a cycle; every
     `grow_every` cycles one or two more look whether larger ones pass by now. `result` stays as it
-    was while a search goes on; None if nothing has been found yet.
+    was while a search goes on; None if nothing has been found yet. `settled` says that the latest
+    cycle has found it, or has found that it still holds.
 
     A size counts as vanishing only if small packets are answered meanwhile, again and again: the
     first byte that does not pass, six times. So loss lowers nothing.
@@ -78,9 +79,11 @@ class MtuSearch:
         self._searching = True
         self.wanted: int | None = None
         self.result: PathMtu | None = None
+        self.settled = False
 
     def begin(self) -> None:
         """A new cycle: check the known size, or go on with a search that did not end."""
+        self.settled = False
         self._stalls = self._asked = 0
         if self._controlling:
             # Nobody waited for the small packet, so the silence before it proves nothing.
@@ -226,4 +229,5 @@ class MtuSearch:
         found = PathMtu(size, limit.address, limit.silences > 0, limit.local)
         if found != self.result:
             self.result, self._cycles = found, 0
+        self.settled = True
         self._ask(None)

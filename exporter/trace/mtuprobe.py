@@ -54,6 +54,7 @@ class MtuProber:
         self.set_interval(interval)
         self._pause = pause
         self._search = MtuSearch(request.family, max(1, round(_GROWTH_SECONDS / interval)))
+        self.settled = False
         self._patience = _PATIENCE_SECONDS
         self._wait = 0.0
         self._ttl: int | None = None
@@ -73,12 +74,13 @@ class MtuProber:
         """One cycle for a destination that answers at this TTL, after `rtt` seconds of late.
 
         Gives what is known now: the former value while a new search goes on, None if nothing has
-        been found yet. Local failures are no news of the path and raise nothing. Takes a quarter
-        of the interval at most, and one more wait.
+        been found yet; `settled` says that it was measured just now. Local failures are no news of
+        the path and raise nothing. Takes a quarter of the interval at most, and one more wait.
         """
         if self._ttl not in (None, ttl):
             self._search.look_up()
         self._ttl = ttl
+        self.settled = False
         try:
             self._socket = self._wiring.open_socket(self._request, self)
         except ProbeError:
@@ -96,6 +98,7 @@ class MtuProber:
             self._verdict = None
             self._socket.close()
             self._socket = None
+        self.settled = self._search.settled
         return self._search.result
 
     async def _run(self, ttl: int, pause: float) -> None:
