@@ -35,6 +35,11 @@ def scan(config: Config, known: Mapping[str, Source], *, anew: bool) -> dict[str
     return found
 
 
+def unmatched(config: Config) -> tuple[str, ...]:
+    """The globs that match no file now; that is no fault, for files may come later."""
+    return tuple(each for each in config.target_files if next(_matches((each,)), None) is None)
+
+
 def _matches(patterns: tuple[str, ...]) -> Iterator[tuple[str, Signature]]:
     for pattern in patterns:
         for path in sorted(glob.glob(pattern)):
