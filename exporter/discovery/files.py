@@ -56,7 +56,7 @@ def _read(former: Source, signature: Signature, config: Config) -> Source:
         former.name, former.targets, former.faults, former.failures, signature=signature
     )
     try:
-        text = read_text(Path(source.name))
+        text = read_text(Path(source.name), regular=True)
     except Unreadable as error:
         line, _, message = error.problem
         return source.failed((Fault(shown(source.name, 4096), line, "", message),))
