@@ -264,6 +264,15 @@ def test_full_disk_is_told_in_one_line(lab_factory: LabFactory, command: str) ->
     assert done.stderr == "cannot write the output: No space left on device\n"
 
 
+@pytest.mark.parametrize("command", ["trace -n -P udp 127.0.0.1", "check nowhere", "sockets"])
+def test_closed_output_is_told_in_one_line(lab_factory: LabFactory, command: str) -> None:
+    """There was no output to write to: the same as a full disk, and nothing is sent."""
+    lab = lab_factory("small")
+    done = lab.run(["sh", "-c", f"{sys.executable} -m exporter {command} >&-"])
+    assert done.returncode == 2
+    assert done.stderr == "cannot write the output: the standard output is closed\n"
+
+
 def test_interrupt_ends_the_daemon_too(lab_factory: LabFactory) -> None:
     """Ctrl-C is a clean stop."""
     lab = lab_factory("small")
