@@ -186,6 +186,18 @@ def test_trace_prints_the_path(
         assert word in printed
 
 
+@pytest.mark.parametrize("probes", ["-q1", "-q3"])
+def test_a_loop_is_printed_up_to_its_third_turn(
+    lab_factory: LabFactory, capsys: pytest.CaptureFixture[str], probes: str
+) -> None:
+    """Two routers sent the probes to and fro: lines and summary agree on what is a hop."""
+    lab_factory("small").set_target("web", loop=2)
+    assert main(["trace", "-n", probes, "192.0.2.1"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:3].strip() for line in lines[1:-1]] == list("123456")
+    assert "not reached after 6 hops" in lines[-1]
+
+
 def test_trace_in_json(lab_factory: LabFactory, capsys: pytest.CaptureFixture[str]) -> None:
     """One object for each trace, or one event a line."""
     lab_factory("small")
