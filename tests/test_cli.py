@@ -216,6 +216,10 @@ def test_trace_in_json(lab_factory: LabFactory, capsys: pytest.CaptureFixture[st
     [
         (["--max-hops", "0"], "0 is not between 1 and 255"),
         (["--port", "70000"], "70000 is not between 1 and 65535"),
+        (
+            ["-P", "icmp", "-p", "80"],
+            "found port 80; allowed is none with icmp, which has no ports",
+        ),
         (["--timeout", "0"], "0 is not above 0 and at most 60 seconds"),
         (["--timeout", "500ms"], "'500ms' is not a number of seconds"),
         (["--dscp", "x"], "'x' is not a whole number"),
