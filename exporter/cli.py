@@ -50,6 +50,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     command = arguments[0] if arguments else ""
+    if command in ("trace", "check", "sockets") and sys.stdout is None:  # 1>&- of a shell
+        print("cannot write the output: the standard output is closed", file=sys.stderr)
+        return 2
     if command == "trace":
         from exporter.commands.trace import main as trace
 

@@ -186,6 +186,18 @@ def test_trace_prints_the_path(
         assert word in printed
 
 
+@pytest.mark.parametrize("probes", ["-q1", "-q3"])
+def test_a_loop_is_printed_up_to_its_third_turn(
+    lab_factory: LabFactory, capsys: pytest.CaptureFixture[str], probes: str
+) -> None:
+    """Two routers sent the probes to and fro: lines and summary agree on what is a hop."""
+    lab_factory("small").set_target("web", loop=2)
+    assert main(["trace", "-n", probes, "192.0.2.1"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:3].strip() for line in lines[1:-1]] == list("123456")
+    assert "not reached after 6 hops" in lines[-1]
+
+
 def test_trace_in_json(lab_factory: LabFactory, capsys: pytest.CaptureFixture[str]) -> None:
     """One object for each trace, or one event a line."""
     lab_factory("small")
@@ -204,6 +216,10 @@ def test_trace_in_json(lab_factory: LabFactory, capsys: pytest.CaptureFixture[st
     [
         (["--max-hops", "0"], "0 is not between 1 and 255"),
         (["--port", "70000"], "70000 is not between 1 and 65535"),
+        (
+            ["-P", "icmp", "-p", "80"],
+            "found port 80; allowed is none with icmp, which has no ports",
+        ),
         (["--timeout", "0"], "0 is not above 0 and at most 60 seconds"),
         (["--timeout", "500ms"], "'500ms' is not a number of seconds"),
         (["--dscp", "x"], "'x' is not a whole number"),
@@ -262,6 +278,15 @@ def test_full_disk_is_told_in_one_line(lab_factory: LabFactory, command: str) ->
     done = lab.run(["sh", "-c", f"{sys.executable} -m exporter {command} >/dev/full"])
     assert done.returncode == 2
     assert done.stderr == "cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", ["trace -n -P udp 127.0.0.1", "check nowhere", "sockets"])
+def test_closed_output_is_told_in_one_line(lab_factory: LabFactory, command: str) -> None:
+    """There was no output to write to: the same as a full disk, and nothing is sent."""
+    lab = lab_factory("small")
+    done = lab.run(["sh", "-c", f"{sys.executable} -m exporter {command} >&-"])
+    assert done.returncode == 2
+    assert done.stderr == "cannot write the output: the standard output is closed\n"
 
 
 def test_interrupt_ends_the_daemon_too(lab_factory: LabFactory) -> None:

@@ -69,6 +69,18 @@ def test_files_that_list_targets_are_checked_too(good: Path) -> None:
     assert lines[4] == f"{good}: 4 faults"
 
 
+def test_a_glob_that_matches_no_file_is_pointed_out(good: Path) -> None:
+    """Of three globs one matched; the others, one of them a link to nowhere, are warned of."""
+    good.write_text("modules: {web: {}}\ntarget_files: [lists/*.yml, '*.yml', gone.json]\n")
+    (good.parent / "gone.json").symlink_to("nowhere")
+    status, out, err = run(good)
+    assert (status, err) == (0, "")
+    warnings = [line for line in out.splitlines() if line.startswith("  warning ")]
+    assert warnings == [
+        f"  warning   no file matches {good.parent}/{name}" for name in ("lists/*.yml", "gone.json")
+    ]
+
+
 def test_every_fault_of_every_file_is_told(good: Path, bad: Path) -> None:
     """Files were good, bad and missing; each had its say, and the status is 1."""
     missing = bad.with_name("missing.yaml")

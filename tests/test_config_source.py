@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +85,27 @@ def test_files_that_cannot_be_read(
     (fault,) = refused.value.faults
     assert (fault.line, fault.key, fault.message) == (0, "", message)
     assert str(fault).isprintable()
+
+
+def test_a_pipe_without_a_writer_is_told_at_once(tmp_path: Path) -> None:
+    """Nobody wrote into a FIFO, whose opening would wait for ever; with a writer it is a file."""
+    pipe = tmp_path / "config.yaml"
+    os.mkfifo(pipe)
+    with pytest.raises(Unreadable, match="it is a pipe into which nobody writes"):
+        read_text(pipe)
+    with subprocess.Popen(["sh", "-c", f"(echo a: 1; sleep 1.5; echo b: 2) >{pipe}"]):
+        assert read_text(pipe) == "a: 1\nb: 2\n"
+
+
+@pytest.mark.parametrize("shell", ["{check} <({text})", "{text} | {check} /dev/stdin"])
+def test_pipes_of_a_shell_are_read(shell: str) -> None:
+    """A process gave the configuration slowly, by process substitution or standard input."""
+    check = f"timeout 60 {sys.executable} -m exporter check"
+    text = "sleep 1.5; echo 'targets: [{host: a}]'"
+    line = shell.format(check=check, text=text if "<(" in shell else f"({text})")
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  targets   1 " in done.stdout
 
 
 @given(st.binary(max_size=200))

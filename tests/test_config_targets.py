@@ -66,6 +66,26 @@ def test_ports_follow_from_the_protocol() -> None:
     assert [target.module.port for target in config.targets] == [443, 443, 22, None]
 
 
+def test_a_port_beside_icmp_is_refused() -> None:
+    """ICMP has no ports: one beside it is a slip, one from further below has no effect."""
+    faults = faults_of(
+        """        defaults: {protocol: icmp, port: 53}
+        modules:
+          ping: {protocol: icmp, port: 80}
+          dns: {port: 53}
+        targets:
+          - {host: a, port: 443,
+             protocol: icmp}
+          - {host: b, module: ping}
+          - {host: c, module: dns, protocol: icmp}
+          - {host: d, port: 53}
+        """
+    )
+    assert places(faults) == [(3, "modules.ping.port"), (6, "targets[0].port")]
+    words = "allowed is none beside protocol icmp, which has no ports"
+    assert [fault.message for fault in faults] == [f"found {port}; {words}" for port in (80, 443)]
+
+
 def test_addresses_decide_the_family() -> None:
     """Hosts were addresses, or had a source address; the family follows from them."""
     config = config_of(

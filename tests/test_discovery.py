@@ -60,6 +60,20 @@ def test_files_come_change_and_go(tmp_path: Path) -> None:
     assert directory.scan() == ["d", "e", "a"]
 
 
+def test_a_list_is_a_regular_file(tmp_path: Path) -> None:
+    """A FIFO matched the glob, with a writer that was silent: it is a fault, and nothing waits."""
+    directory = Directory(tmp_path)
+    os.mkfifo(tmp_path / "a.yml")
+    directory.write("b.yml", "- targets: [b]")
+    writer = os.open(tmp_path / "a.yml", os.O_RDWR)
+    try:
+        assert directory.scan() == ["b"]
+    finally:
+        os.close(writer)
+    (fault,) = directory.source("a.yml").faults
+    assert fault.message == "the file cannot be read: it is no regular file"
+
+
 def test_a_file_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
     """The very same record comes back."""
     directory = Directory(tmp_path)

@@ -210,6 +210,22 @@ def test_a_moment_has_an_address_of_its_own() -> None:
     browse(small_world(), scene)
 
 
+def test_what_is_no_moment_is_told() -> None:
+    """Somebody mistyped the moment in the address: now is shown, and the page says so."""
+
+    async def scene(browser: Browser, base: str) -> None:
+        page = await opened(browser, f"{base}/targets/web?at=zzz%3Cb%3E", ".banner:not([hidden])")
+        text = await page.run("document.querySelector('.banner').innerText")
+        assert "“zzz<b>” in the address is no moment, as 2026-01-31T12:00:00Z is" in text
+        assert "198.51.100.77" not in await page.run("document.querySelector('.hops').innerText")
+        await page.run("document.querySelector('.banner button').click()")
+        await page.until("document.querySelector('.banner').hidden")
+        assert await page.run("location.search") == ""
+        assert page.problems == []
+
+    browse(small_world(), scene)
+
+
 def test_a_path_can_be_copied_for_a_ticket() -> None:
     """As text, JSON, Markdown and as a link; also where the browser has no clipboard to offer."""
 

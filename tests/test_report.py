@@ -9,6 +9,7 @@ from exporter.model import (
     Hop,
     HostInfo,
     Kind,
+    Response,
     StopReason,
 )
 from exporter.report.table import milliseconds
@@ -90,6 +91,25 @@ def test_the_destination_beyond_its_own_hop_is_no_hop() -> None:
     report.finish(done, {})
     assert [line.split()[0] for line in out.getvalue().splitlines()] == [
         *("trace", "1", "2", "www.example.net")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("farther", "hops"),
+    [
+        ([response(ttl, f"203.0.113.{ttl % 2}") for ttl in range(2, 17)], 6),
+        ([response(ttl, "203.0.113.9", kind=Kind.UNREACHABLE, code=1) for ttl in range(2, 9)], 2),
+    ],
+    ids=["loop", "unreachable"],
+)
+def test_what_answers_beyond_the_end_is_no_hop(farther: list[Response], hops: int) -> None:
+    """Routers sent probes to and fro, or one refused them all, and the first hop answered last."""
+    report, out = plain()
+    report.start(heading(1))
+    for answer in (*farther, response(1, "198.51.100.1")):
+        report.response(answer, NOTHING_KNOWN)
+    assert [int(line.split()[0]) for line in out.getvalue().splitlines()[1:]] == [
+        *range(1, hops + 1)
     ]
 
 

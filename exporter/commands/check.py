@@ -14,7 +14,7 @@ from exporter.config import load_config
 from exporter.config.durations import format_duration
 from exporter.config.shown import shown
 from exporter.config.web import WebConfig, load_web_config
-from exporter.discovery.files import scan
+from exporter.discovery.files import scan, unmatched
 from exporter.discovery.sources import merge
 from exporter.errors import ConfigError
 from exporter.model import FamilyChoice, Protocol
@@ -73,6 +73,8 @@ def summary(file: str, config: Config, files: int = 0) -> Iterator[str]:
     yield "  modules   " + ", ".join(shown(name) for name, _ in config.modules)
     if config.target_files:
         yield f"  files     {files} list targets, which are counted here"
+        for pattern in unmatched(config):
+            yield f"  warning   no file matches {shown(pattern, 4096)}"
     if config.target_urls:
         yield f"  URLs      {len(config.target_urls)} list targets that are not counted here"
     rate = sum(probes_per_second(target.module) for target in targets)

@@ -15,6 +15,8 @@ def parse_trace_flags(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.first_hop > options.max_hops:
         parser.error(f"first hop {options.first_hop} lies beyond max hops {options.max_hops}")
+    if options.port is not None and options.protocol == Protocol.ICMP:
+        parser.error(f"found port {options.port}; allowed is none with icmp, which has no ports")
     if options.source is not None:
         family = Family.IPV6 if ":" in options.source else Family.IPV4
         if options.family not in (None, family):

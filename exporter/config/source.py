@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import select
+import stat
+from io import BufferedReader
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +19,8 @@ MAX_BYTES: Final = 32 * 1024 * 1024
 _FORBIDDEN: Final = re.compile(
     "[^\x09\x0a\x0d\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+_WRITER_MS: Final = 1000
 
 
 class Unreadable(FtrError):
@@ -24,15 +31,48 @@ class Unreadable(FtrError):
         self.problem = Problem(line, (), message)
 
 
-def read_text(path: Path) -> str:
-    """Return what the file holds, without a byte order mark. Raises `Unreadable`."""
-    return decode(_read_bytes(path))
+def read_text(path: Path, *, regular: bool = False) -> str:
+    """Return what the file holds, without a byte order mark. Raises `Unreadable`.
+
+    A pipe is read to its end, unless only a `regular` file will do.
+    """
+    return decode(_read_bytes(path, regular))
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_file(path: str | Path, most: int, *, regular: bool = False) -> bytes:
+    """Return the first `most` bytes. Raises `OSError` or `ValueError`.
+
+    Does not wait for a pipe into which nobody writes, as open(2) of a FIFO would without end.
+    """
+    with open(path, "rb", opener=_open_at_once) as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if regular and not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        begin = b""
+        if _NO_WAIT:
+            begin = _beginning(file) if stat.S_ISFIFO(mode) else b""
+            os.set_blocking(file.fileno(), True)
+        return begin + file.read(most - len(begin))
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | _NO_WAIT)
+
+
+def _beginning(pipe: BufferedReader) -> bytes:
+    """Up to one byte, so that the end of a pipe is told from a writer who has said nothing yet."""
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    poll.poll(_WRITER_MS)
+    begin = pipe.raw.read(1)
+    if begin == b"":
+        raise OSError(errno.ENXIO, "it is a pipe into which nobody writes")
+    return begin or b""
+
+
+def _read_bytes(path: Path, regular: bool) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_file(path, MAX_BYTES + 1, regular=regular)
     except FileNotFoundError:
         raise Unreadable(0, "there is no such file") from None
     except IsADirectoryError:

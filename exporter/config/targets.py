@@ -18,7 +18,7 @@ from exporter.config.node import Path
 from exporter.config.report import Report
 from exporter.config.shown import shown
 from exporter.config.targetschema import ModuleFields, TargetFields
-from exporter.model import Family, FamilyChoice
+from exporter.model import Family, FamilyChoice, Protocol
 from exporter.settings import Module, Target
 
 DEFAULT_MODULE: Final = "default"
@@ -37,7 +37,9 @@ class TargetBuilder:
         bottom = self._layer(("defaults",), {} if defaults is None else defaults)
         self._bases[None] = (bottom,)
         for name, value in modules.items():
-            self._bases[name] = (bottom, self._layer(("modules", name), value))
+            own = self._layer(("modules", name), value)
+            self._check_port(own)
+            self._bases[name] = (bottom, own)
         self.defaults = self._module(self._bases[None], None)
         self.modules = self._all_modules()
 
@@ -82,9 +84,17 @@ class TargetBuilder:
             (*path, "module"), f'there is no module named "{shown(model.module)}"{hint}'
         )
 
+    def _check_port(self, own: Layer) -> None:
+        """Refuse a port right beside `protocol: icmp`; one from further below has no effect."""
+        port = own.values.get("port")
+        if port is not None and own.values.get("protocol") is Protocol.ICMP:
+            message = f"found {port}; allowed is none beside protocol icmp, which has no ports"
+            self._report.add((*own.path, "port"), message)
+
     def _module_of(self, model: TargetFields, family: Family | None, path: Path) -> Module:
         own = layer_of(path, model)
         if own.values:
+            self._check_port(own)
             module = self._module((*self._bases.get(model.module, self._bases[None]), own), family)
             return self._interned.setdefault(module, module)
         shared = self._shared.get((model.module, family))

@@ -26,7 +26,8 @@ class ModuleFields(Strict):
         _MODULE.port,
         "Destination port. Left out: 443 for `tcp` and `quic`, the traceroute ports for `udp`, one "
         "for each TTL. A port given for `udp` makes all TTLs one flow; on 53, 123 and 443 it asks "
-        "the service there (DNS, NTP, QUIC), which answers. ICMP has none.",
+        "the service there (DNS, NTP, QUIC), which answers. ICMP has none: beside "
+        "`protocol: icmp` it is refused, inherited it has no effect.",
         443,
     )
     payload: Annotated[bytes | None, rules.PAYLOAD] = key(

@@ -14,6 +14,7 @@ from typing import Final
 from exporter.config import gonames
 from exporter.config.report import Report
 from exporter.config.shown import shown
+from exporter.config.source import read_file
 from exporter.config.webschema import TlsFields
 
 _SECTION: Final = "tls_server_config"
@@ -91,8 +92,7 @@ class _Section:
 
     def _bytes_of(self, key: str, path: str) -> bytes | None:
         try:
-            with open(path, "rb") as file:
-                data = file.read(_MOST_BYTES + 1)
+            data = read_file(path, _MOST_BYTES + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             self.fault(key, f"{shown(path, 4096)} cannot be read: {shown(reason)}")

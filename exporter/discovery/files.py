@@ -35,6 +35,11 @@ def scan(config: Config, known: Mapping[str, Source], *, anew: bool) -> dict[str
     return found
 
 
+def unmatched(config: Config) -> tuple[str, ...]:
+    """The globs that match no file now; that is no fault, for files may come later."""
+    return tuple(each for each in config.target_files if next(_matches((each,)), None) is None)
+
+
 def _matches(patterns: tuple[str, ...]) -> Iterator[tuple[str, Signature]]:
     for pattern in patterns:
         for path in sorted(glob.glob(pattern)):
@@ -51,7 +56,7 @@ def _read(former: Source, signature: Signature, config: Config) -> Source:
         former.name, former.targets, former.faults, former.failures, signature=signature
     )
     try:
-        text = read_text(Path(source.name))
+        text = read_text(Path(source.name), regular=True)
     except Unreadable as error:
         line, _, message = error.problem
         return source.failed((Fault(shown(source.name, 4096), line, "", message),))

@@ -6,14 +6,13 @@ import asyncio
 import base64
 import re
 import ssl
-from pathlib import Path
 
 import aiohttp
 from aiohttp import hdrs
 
 from exporter import __version__
 from exporter.config.shown import shown
-from exporter.config.source import Unreadable, decode
+from exporter.config.source import Unreadable, decode, read_file
 from exporter.errors import FtrError
 from exporter.settings import UrlSource
 
@@ -107,8 +106,7 @@ def _headers(source: UrlSource) -> dict[str, str]:
 
 def _secret(key: str, file: str) -> str:
     try:
-        with Path(file).open("rb") as opened:
-            secret = opened.read(_SECRET_BYTES).decode().strip()
+        secret = read_file(file, _SECRET_BYTES, regular=True).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise FetchError(f"{key} {file}: {_reason(error)}") from error
     if not secret.isprintable():

@@ -17,6 +17,7 @@ from exporter.reading.interfaces import InterfaceInfo, interface_info
 from exporter.reading.words import unreachable_mark
 from exporter.report.base import Heading
 from exporter.sockets.extensions import mpls_stack
+from exporter.trace.findings import Findings
 
 _MOST_COLUMNS = 4
 _RTT_WIDTH = 6
@@ -50,23 +51,22 @@ class Table:
         self._hops: dict[int, list[Response]] = {}
         self._lost: dict[int, int] = {}
         self._round = 0
-        self._end: int | None = None
+        self._found = Findings()
         self.first = heading.first_hop
 
     @property
     def last(self) -> int:
         """The highest TTL to show; below the first where there is none."""
-        if self._end is not None:
-            return self._end
-        return max(self._hops, default=self.first - 1)
+        end = self._found.end or self._found.loop
+        return end or max(self._hops, default=self.first - 1)
 
     def add(self, response: Response, info: HostInfo | None) -> None:
-        """Take an answer in. The destination answers beyond its own TTL, too: that is no hop."""
+        """Take an answer in. What answers beyond the end of the path or a loop is no hop."""
         probe = response.probe
         self._round = max(self._round, probe.round)
         self._hops.setdefault(probe.ttl, []).append(response)
-        if response.reached and (self._end is None or probe.ttl < self._end):
-            self._end = probe.ttl
+        self._found.add(response)
+        self._found.look_for_loop(probe.ttl)
         if info is not None:
             self.know(response.address, info, complete=True)
 
@@ -81,7 +81,7 @@ class Table:
         self._infos.update(infos)
         self._hops = {hop.ttl: list(hop.responses) for hop in trace.hops}
         self._lost = {hop.ttl: hop.lost for hop in trace.hops}
-        self._end = None
+        self._found = Findings()
         if trace.hops:
             self.first = min(self.first, trace.hops[0].ttl)
 

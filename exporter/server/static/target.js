@@ -18,7 +18,7 @@ const QUERY = `target=${quoted(NAME)}`;
 const TOGETHER = 80;
 
 const app = document.getElementById("app");
-const page = { target: null, history: [], incidents: [], family: location.hash.slice(1), hop: null, at: askedMoment(), path: null, spans: [], names: {} };
+const page = { target: null, history: [], incidents: [], family: location.hash.slice(1), hop: null, ...asked(), path: null, spans: [], names: {} };
 let timer = 0;
 let loading = false;
 let again = false;
@@ -35,10 +35,11 @@ const pick = el("select", { id: "hop", change: () => chooseHop(pick.value ? Numb
 const chartTitle = el("h2", { id: "rtt" }, "RTT over time");
 const toolbar = new Toolbar(NAME, () => ({ ...page, family: current() }));
 
-function askedMoment() {
+/** The moment that the address asks for, or what it says that is none. */
+function asked() {
   const text = new URLSearchParams(location.search).get("at");
   const moment = text === null ? NaN : Date.parse(text);
-  return Number.isNaN(moment) ? null : moment;
+  return Number.isNaN(moment) ? { at: null, noMoment: text } : { at: moment, noMoment: null };
 }
 
 function current() {
@@ -65,8 +66,7 @@ function show() {
   const kept = page.incidents.filter((each) => each.family === family.family);
   const moment = page.at === null ? null : atMoment(page.at, family, past.cycles, kept, page.target.interval_seconds);
   replace(top, facts(page.target, family));
-  replace(banner, moment ? [el("strong", {}, clock(page.at)), ` ${moment.words}. `, el("button", { type: "button", click: () => goTo(null) }, "Back to now")] : []);
-  banner.hidden = moment === null;
+  showBanner(moment);
   page.spans = moment ? spanAt(past.spans, page.at) : spansOfPath(past.spans, family.changes);
   setText(since, page.spans.length ? `figures ${moment ? "from" : "since"} ${clock(page.spans[0].from)}${moment ? ` to ${clock(page.spans[0].to)}` : ""}` : "");
   page.path = moment ? buildPath(moment.trace, moment.known) : buildPath(family.trace, family);
@@ -74,6 +74,13 @@ function show() {
   table.show(page.path, page.spans, { here: "This host", label: words });
   drawChart(family, past);
   changes.show(family, kept, namesOf(family, kept));
+}
+
+function showBanner(moment) {
+  const back = () => el("button", { type: "button", click: () => goTo(null) }, "Back to now");
+  if (moment) replace(banner, [el("strong", {}, clock(page.at)), ` ${moment.words}. `, back()]);
+  else if (page.noMoment !== null) replace(banner, [`“${page.noMoment}” in the address is no moment, as 2026-01-31T12:00:00Z is; this is now. `, back()]);
+  banner.hidden = !moment && page.noMoment === null;
 }
 
 /** What was summed since the path is the one it is: another path's figures say nothing of it. */
@@ -120,6 +127,7 @@ function chooseHop(ttl, scroll = true) {
 /** A moment has an address of its own; null is now. */
 function goTo(date) {
   page.at = date === null ? null : date.getTime();
+  page.noMoment = null;
   const query = date === null ? "" : `?at=${date.toISOString()}`;
   history.pushState(null, "", `${location.pathname}${query}${location.hash}`);
   show();
@@ -181,7 +189,7 @@ setInterval(() => {
   for (const each of app.querySelectorAll(".events > li > time, .facts time")) if (!each.textContent.includes(":")) setText(each, ago(each.dateTime));
 }, 10000);
 addEventListener("popstate", () => {
-  page.at = askedMoment();
+  Object.assign(page, asked());
   if (page.target) show();
 });
 
