@@ -119,7 +119,7 @@ def test_the_hot_path_is_found() -> None:
     """Both ways of looking saw the function that reads answers."""
     sampled, counted = tables("hotpath").values()
     assert sum(row.figures["own"][0] for row in sampled.rows) <= 100.001
-    assert any("linux_datagram.py:_drain" in row.what for row in counted.rows)
+    assert any("linux_datagram.py:_read" in row.what for row in counted.rows)
     assert any("recvmsg" in row.what for row in counted.rows)
 
 
