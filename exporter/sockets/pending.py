@@ -68,12 +68,14 @@ class Pending:
 
         Where the count began anew, it is that of the latest probe of this number sent before it.
         """
-        waiting = self._unstamped.get(number, ())
+        waiting = self._unstamped.get(number, [])
         for sent in reversed(waiting):
             if stamp_ns >= sent.wall_ns:
                 sent.stamp_ns = stamp_ns
-                self._unstamped[number] = [each for each in waiting if each is not sent]
-                return
+                waiting.remove(sent)
+                break
+        if not waiting:
+            self._unstamped.pop(number, None)
 
     def take_unstamped(self, trace: int) -> list[Probe]:
         """Remove and return the probes of a trace that have no send stamp yet."""

@@ -104,6 +104,12 @@ class TraceState:
         """The TTL at which the path is known to end."""
         return self._findings.end
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether probes left this host and nothing at all was answered."""
+        found = self._findings
+        return not (found.responses or self._aborted) and any(found.sent.values())
+
     def is_beyond(self, ttl: int) -> bool:
         """Whether the path is known to end before this TTL."""
         end = self._findings.end

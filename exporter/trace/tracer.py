@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.errors import AskAgain, ErrorReason, ProbeError, SendBlocked
-from exporter.model import Probe, Response, StopReason
+from exporter.model import Probe, Response
 from exporter.sockets.base import ProbeSocket
 from exporter.trace.outcome import LocalErrors
 from exporter.trace.pacer import Pacer
@@ -193,8 +193,7 @@ class Tracer:
 
     def _give_up(self, state: TraceState) -> None:
         """Where nothing at all was answered, the probes may be here still."""
-        silent = not any(hop.responses for hop in state.hops())
-        if silent and self._socket is not None and state.stop_reason()[0] is not StopReason.ERROR:
+        if state.is_silent and self._socket is not None:
             self._socket.give_up(self._number)
 
     def _set_timer(self, deadline: float) -> None:
