@@ -41,7 +41,6 @@ class Pending:
     def __len__(self) -> int:
         return len(self._sent)
 
-    @property
     def is_stamped(self) -> bool:
         """Whether no send stamp is due."""
         return not self._unstamped
