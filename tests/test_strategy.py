@@ -46,6 +46,35 @@ def test_silent_hop_costs_an_adaptive_wait_only() -> None:
     assert played.addresses == ["198.51.100.1", None, "198.51.100.3", DESTINATION]
 
 
+@pytest.mark.parametrize("silent", range(1, 11))
+def test_with_a_multiple_of_the_slowest_rtt_no_silent_hop_makes_a_trace_longer(silent: int) -> None:
+    """Eleven hops 2 ms apart, whichever is silent: at most three times the RTT of the last."""
+    rtts = [None if ttl == silent else 0.002 * ttl for ttl in range(1, 12)]
+    played = play(path(*rtts), Plan(rounds=1, patience=0.1, multiple=2.5, timeout=5))
+    assert len(played.addresses) == 11
+    assert played.ended_at <= 3 * 0.022
+
+
+def test_multiple_of_a_short_way_is_no_less_than_routers_need() -> None:
+    """On a way of a tenth of a millisecond a router gets ten of them."""
+    plan = Plan(rounds=1, patience=0.1, multiple=2.5, timeout=5)
+    assert play(path(1e-4, None, 1e-4, 1e-4), plan).ended_at == pytest.approx(0.01)
+    assert play(path(0.01, None, 0.2, 0.2), plan).ended_at == pytest.approx(0.5)
+
+
+def test_doubt_about_the_hop_before_the_destination_is_no_wait_for_the_timeout() -> None:
+    """It is asked twice more, and given up by the RTTs around it that the first round showed."""
+    played = play(path(0.01, None, 0.04), Plan(rounds=1, patience=0.1, timeout=5))
+    assert [ttls for number in range(3) for ttls in played.ttls(number)].count(2) == 3
+    assert played.ended_at == pytest.approx(3 * 0.12)
+
+
+def test_multiple_shortens_no_wait_for_what_nothing_is_known_behind() -> None:
+    """A destination behind an ocean is waited for, whatever the RTTs before it."""
+    plan = Plan(rounds=1, patience=0.1, multiple=2.5, timeout=5)
+    assert play(path(0.001, 0.001, 0.5), plan).addresses[-1] == DESTINATION
+
+
 def test_slow_answer_within_the_trace_is_not_lost() -> None:
     """An answer after its hop was given up, but before the trace ended, still counts."""
 

@@ -194,8 +194,6 @@ def _round_trips(responses: Sequence[Response]) -> tuple[float, float, float, fl
 def _mpls(responses: Sequence[Response]) -> str:
     """`24017/16`; a forged answer may stack hundreds of labels, which no label should show."""
     for response in reversed(responses):
-        if response.extensions:
-            stack = mpls_stack(response.extensions)
-            if stack:
-                return "/".join(str(entry.label) for entry in stack[:_MPLS_LABELS_SHOWN])
+        if response.extensions and (stack := mpls_stack(response.extensions)):
+            return "/".join(str(entry.label) for entry in stack[:_MPLS_LABELS_SHOWN])
     return ""

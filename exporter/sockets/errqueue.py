@@ -44,8 +44,8 @@ _INT = struct.Struct("@i")
 _FAMILY = struct.Struct("=H")
 _WORD = struct.Struct("=I")
 _NANO = 1_000_000_000
-_TTLS = {(IP_LEVEL, IP_TTL), (IPV6_LEVEL, IPV6_HOPLIMIT)}
-_ERRORS = {(IP_LEVEL, IP_RECVERR), (IPV6_LEVEL, IPV6_RECVERR)}
+_TTL_AT = {IP_LEVEL: IP_TTL, IPV6_LEVEL: IPV6_HOPLIMIT}
+_ERROR_AT = {IP_LEVEL: IP_RECVERR, IPV6_LEVEL: IPV6_RECVERR}
 _ORIGIN, _DATA = 4, 12
 """Where `ee_origin` and `ee_data` stand in a `sock_extended_err`."""
 
@@ -116,9 +116,9 @@ def parse_ancillary(messages: Iterable[tuple[int, int, bytes]]) -> Ancillary:
             if number == SO_TIMESTAMPING and len(data) >= _TIMESPEC.size:
                 seconds, nanoseconds = _TIMESPEC.unpack_from(data)
                 stamp = seconds * _NANO + nanoseconds or None
-        elif (level, number) in _ERRORS:
+        elif number == _ERROR_AT.get(level):
             error = parse_extended_error(data)
-        elif (level, number) in _TTLS and len(data) >= _INT.size:
+        elif number == _TTL_AT.get(level) and len(data) >= _INT.size:
             (ttl,) = _INT.unpack_from(data)
     return Ancillary(stamp, ttl, error)
 
@@ -133,15 +133,19 @@ def send_stamp(messages: Iterable[tuple[int, int, bytes]]) -> tuple[int, int] | 
         if kind == SO_TIMESTAMPING and level == SOL_SOCKET and len(data) >= _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack_from(data)
             stamp = seconds * _NANO + nanoseconds
-        elif (level, kind) in _ERRORS and len(data) >= _EXTENDED_ERR.size:
+        elif kind == _ERROR_AT.get(level) and len(data) >= _EXTENDED_ERR.size:
             if data[_ORIGIN] != Origin.TIMESTAMP:
                 return None
             (number,) = _WORD.unpack_from(data, _DATA)
     return None if number is None or not stamp else (number, stamp)
 
 
+@lru_cache(maxsize=65536)
 def parse_extended_error(data: bytes) -> QueuedError | None:
-    """Decode a `sock_extended_err` and the offender's address behind it; None if cut short."""
+    """Decode a `sock_extended_err` and the offender's address behind it; None if cut short.
+
+    What a router says of a path is the same to the byte from cycle to cycle, hence the cache.
+    """
     if len(data) < _EXTENDED_ERR.size:
         return None
     number, origin, icmp_type, code, _, info, more = _EXTENDED_ERR.unpack_from(data)
@@ -149,7 +153,6 @@ def parse_extended_error(data: bytes) -> QueuedError | None:
     return QueuedError(number, origin, icmp_type, code, info, more, offender)
 
 
-@lru_cache(maxsize=65536)
 def _offender(address: bytes) -> str | None:
     if len(address) < _FAMILY.size:
         return None

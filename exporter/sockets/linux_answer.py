@@ -25,19 +25,15 @@ def local_failure(error: QueuedError, request: SocketRequest) -> ProbeError | No
     """What this host itself says in the error queue; None where somebody else said it."""
     if error.origin == Origin.LOCAL or error.offender is None:
         return local_error(error, request.destination)
-    if _is_own_unreachable(error, request):
-        return no_neighbour(request.destination)
-    return None
-
-
-def _is_own_unreachable(error: QueuedError, request: SocketRequest) -> bool:
-    """Whether our own kernel sent the error, since nobody answers on the link for the route."""
-    return (
+    if (
+        # Our own kernel sent it, since nobody answers on the link for the route.
         error.icmp_type == NUMBERS[request.family].unreachable
         and error.errno == errno.EHOSTUNREACH
         and error.offender != request.destination
-        and is_own_address(request.family, error.offender or "")
-    )
+        and is_own_address(request.family, error.offender)
+    ):
+        return no_neighbour(request.destination)
+    return None
 
 
 def error_response(

@@ -56,10 +56,10 @@ class Flavour:
 
 
 @cache
-def _ttl_message(family: Family, ttl: int) -> list[tuple[int, int, bytes]]:
-    """The control messages of a probe with this TTL, one byte."""
+def _ttl_messages(family: Family) -> tuple[list[tuple[int, int, bytes]], ...]:
+    """The control messages of a probe by its TTL, one byte."""
     options = OPTIONS[family]
-    return [(options.level, options.ttl, struct.pack("@i", ttl))]
+    return tuple([(options.level, options.ttl, struct.pack("@i", ttl))] for ttl in range(256))
 
 
 class LinuxDatagramSocket:
@@ -80,6 +80,8 @@ class LinuxDatagramSocket:
         self._socket = sock
         self._wire = wire
         self._request = request
+        self._destination = request.destination
+        self._ttl_messages = _ttl_messages(request.family)
         self._listener = listener
         self._pending = Pending()
         self._data_bytes = max(_DATA_BYTES, request.packet_size or 0)
@@ -97,8 +99,8 @@ class LinuxDatagramSocket:
         sequence = self._pending.next_sequence(probe)
         payload, port = self._wire.encode(sequence, probe.ttl, probe.size)
         self._data_bytes = max(self._data_bytes, len(payload))
-        address = (self._request.destination, port)
-        control = _ttl_message(self._request.family, probe.ttl)
+        address = (self._destination, port)
+        control = self._ttl_messages[probe.ttl]
         for number in range(_SEND_TRIES):
             sent = Sent(probe, port, time.time_ns(), time.monotonic_ns())
             try:
@@ -107,9 +109,7 @@ class LinuxDatagramSocket:
                 self._pending.count_anew()
                 count_sends_anew(self._socket)
                 if error.errno in BLOCKED or not self._may_be_pending(error, number):
-                    raise send_error(
-                        error, self._request.destination, self._link_mtu or None
-                    ) from error
+                    raise send_error(error, self._destination, self._link_mtu or None) from error
             else:
                 self._pending.add(sequence, sent)
                 return
@@ -134,7 +134,7 @@ class LinuxDatagramSocket:
         """See `ProbeSocket`: the kernel seeks the next hop for longer than a trace may take."""
         if not self._closed and is_still_here(self._socket):
             for probe in self._pending.take_unstamped(trace):
-                self._listener.failed(probe, no_neighbour(self._request.destination))
+                self._listener.failed(probe, no_neighbour(self._destination))
 
     def close(self) -> None:
         """See `ProbeSocket`."""
@@ -198,7 +198,7 @@ class LinuxDatagramSocket:
             # A ping socket is told of redirects too (ping_err); the probe goes on its way.
             return False
         sent = None
-        translated = not (address and same_host(address[0], self._request.destination))
+        translated = not (address and same_host(address[0], self._destination))
         if address and (not translated or len(quote) >= self._wire.proof_bytes):
             sent = self._pending.take(self._wire.quoted(quote, address[1]), address[1])
         if sent is None:
@@ -224,7 +224,7 @@ class LinuxDatagramSocket:
     def _answer(self, data: bytes, ancillary: Ancillary, address: tuple[str, int]) -> bool:
         """Tell what the destination sent; False where it answers no probe."""
         sent = None
-        if address and same_host(address[0], self._request.destination):
+        if address and same_host(address[0], self._destination):
             sent = self._pending.take(self._wire.answered(data, address[1]), address[1])
         if sent is None:
             self._listener.unmatched()

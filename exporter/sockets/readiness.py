@@ -173,6 +173,9 @@ if sys.platform == "linux":
         As long as they schedule nothing, the selector has no need to come back to it.
         """
 
+        time = staticmethod(time.monotonic)
+        """See `asyncio.loop.time`, which is asked several times for each answer."""
+
         def __init__(self) -> None:
             self.direct = _DirectSelector()
             super().__init__(self.direct)

@@ -25,12 +25,13 @@ class Template:
     `proof_bytes`, nobody can have made it up.
     """
 
-    __slots__ = ("_number_at", "_parts", "least_bytes", "proof_bytes")
+    __slots__ = ("_form", "_number_at", "_parts", "least_bytes", "proof_bytes")
 
     def __init__(
         self, before: bytes, between: bytes, behind: bytes, least_bytes: int, proof_bytes: int
     ) -> None:
         self._parts = (before, between, behind)
+        self._form = struct.Struct(f"!{len(before)}sH{len(between)}sH{len(behind)}s")
         self._number_at = len(before)
         self.least_bytes = least_bytes
         self.proof_bytes = proof_bytes
@@ -38,8 +39,7 @@ class Template:
     def filled(self, sequence: int) -> bytes:
         """The payload of the probe with this number."""
         before, between, behind = self._parts
-        complement = _NUMBER.pack(~sequence & 0xFFFF)
-        return before + _NUMBER.pack(sequence) + between + complement + behind
+        return self._form.pack(before, sequence, between, sequence ^ 0xFFFF, behind)
 
     def number_in(self, quote: bytes) -> int | None:
         """The number of the probe that a quote begins; None if it is not ours as far as it goes.
@@ -50,18 +50,23 @@ class Template:
         told = quote[: min(len(quote), self.proof_bytes)]
         if len(told) < self.least_bytes or not any(told):
             return -1
-        (sequence,) = _NUMBER.unpack_from(told, self._number_at)
+        sequence: int = _NUMBER.unpack_from(told, self._number_at)[0]
         ours = self.filled(sequence)
-        known = min(len(told), len(ours))
-        return int(sequence) if told[:known] == ours[:known] else None
+        return sequence if ours.startswith(told) or told.startswith(ours) else None
 
 
 class TemplateWire:
-    """A wire whose probes follow a template. Without a port there is one for each TTL."""
+    """A wire whose probes follow a template. Without a port there is one for each TTL.
+
+    Of the template, a packet of the usual size has so many bytes as there is `room` for.
+    """
 
     answer_kind = Kind.DATAGRAM
 
-    def __init__(self, template: Template, family: Family, port: int | None) -> None:
+    def __init__(
+        self, template: Template, family: Family, port: int | None, room: int | None = None
+    ) -> None:
+        self._room = room
         self._template = template
         self._family = family
         self._port = port
@@ -70,7 +75,9 @@ class TemplateWire:
     def encode(self, sequence: int, ttl: int, size: int | None = None) -> tuple[bytes, int]:
         """See `Wire`; an unusual size is made by cutting off, or filling up with zeros."""
         payload = self._template.filled(sequence)
-        if size is not None:
+        if size is None:
+            payload = payload[: self._room]
+        else:
             room = payload_bytes(self._family, size)
             payload = payload[:room].ljust(room, b"\0")
         return payload, self._port or UDP_BASE_PORT + ttl - 1
@@ -90,15 +97,11 @@ class UdpWire(TemplateWire):
     def __init__(
         self, family: Family, packet_size: int | None, cookie: bytes, port: int | None
     ) -> None:
-        self._room = max(_NUMBER.size, payload_bytes(family, packet_size))
+        # The number is there even if the packet gets larger by it.
+        room = max(_NUMBER.size, payload_bytes(family, packet_size))
         proof = _NUMBERS_BYTES + COOKIE_BYTES
-        rest = body(self._room - _NUMBERS_BYTES, cookie)
-        super().__init__(Template(b"", b"", rest, _NUMBERS_BYTES, proof), family, port)
-
-    def encode(self, sequence: int, ttl: int, size: int | None = None) -> tuple[bytes, int]:
-        """See `Wire`; the number is there even if the packet gets larger by it."""
-        payload, port = super().encode(sequence, ttl, size)
-        return (payload if size else payload[: self._room]), port
+        rest = body(room - _NUMBERS_BYTES, cookie)
+        super().__init__(Template(b"", b"", rest, _NUMBERS_BYTES, proof), family, port, room)
 
     def answered(self, payload: bytes, port: int) -> int | None:
         """See `Wire`; a service answers with bytes of its own, which tell no number."""

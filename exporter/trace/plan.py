@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Plan:
 
     `spacing` is the least time between the starts of two rounds. After the last round the trace
     lingers, at most so long, for answers of hops that are known to answer and have not yet.
+    Where the way behind a silent hop is known, it is given up after `multiple` times the slowest
+    RTT of the path, be that less than the patience.
     """
 
     first_hop: int = 1
@@ -32,6 +35,17 @@ class Plan:
     rounds: int = 3
     timeout: float = 2.0
     patience: float = 0.5
+    multiple: float = inf
     spacing: float = 0.0
     linger: float = 0.0
     lesson: Lesson = field(default_factory=Lesson)
+
+    @property
+    def is_swift(self) -> bool:
+        """Whether somebody waits for the trace to end."""
+        return self.multiple < inf
+
+    @property
+    def soonest(self) -> float:
+        """Seconds after a probe in which no hop is given up."""
+        return 0.0 if self.is_swift else self.patience

@@ -62,10 +62,11 @@ class Round:
     def wait_for(self, ttl: int, lately: Mapping[int, float]) -> float | None:
         """Seconds worth waiting by the RTTs around a TTL; None where nothing is known of any.
 
-        `lately` are RTTs by TTL known from before this round.
+        `lately` are RTTs by TTL known from before this round, and serve where it shows none.
         """
-        before = self.rtts.get(max((each for each in self.rtts if each < ttl), default=0), 0.0)
-        behind = self.rtts.get(min((each for each in self.rtts if each > ttl), default=0), 0.0)
+        rtts = self.rtts or lately
+        before = rtts.get(max((each for each in rtts if each < ttl), default=0), 0.0)
+        behind = rtts.get(min((each for each in rtts if each > ttl), default=0), 0.0)
         own = lately.get(ttl, 0.0)
         if behind or own:
             return HERE * max(before, behind, own)

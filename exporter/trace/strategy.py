@@ -23,7 +23,9 @@ BEYOND = 2
 """TTLs probed behind a known destination that went silent."""
 FAR_SECONDS = 1.0
 """The least patience with such a hop at first sight: the next link may cross an ocean."""
-_DOUBTS = 2
+NO_RTT_SECONDS = 0.01
+"""No multiple of RTTs is less: on a short way routers need longer to answer than the way takes."""
+_DOUBTS, _SWIFT_DOUBTS = 2, 1
 
 
 class TraceState:
@@ -41,7 +43,7 @@ class TraceState:
         self._known = lesson
         self._rounds: list[Round] = []
         self._doubts = 0
-        self._checkpoint = now + plan.patience
+        self._checkpoint = now + plan.soonest
         self._aborted = False
         self._ended_at: float | None
         self.done = False
@@ -58,7 +60,7 @@ class TraceState:
         """A probe left at `now`."""
         self._findings.count(ttl, 1)
         self._rounds[number].waiting[ttl] = now
-        self._checkpoint = now + self._plan.patience
+        self._checkpoint = now + self._plan.soonest
 
     def unsent(self, number: int, ttl: int) -> None:
         """A probe reported as sent was dropped by this host: it is neither sent nor lost."""
@@ -189,9 +191,10 @@ class TraceState:
         """The TTL before a new-found end, if silent: was it a hop, or the destination, unheard?"""
         found = self._findings
         before = (found.end or 0) - 1
+        doubts = _SWIFT_DOUBTS if self._plan.is_swift else _DOUBTS
         if not found.reached or found.end == self._lesson.length:
             return ()
-        if before < self._plan.first_hop or before in found.responses or self._doubts == _DOUBTS:
+        if before < self._plan.first_hop or before in found.responses or self._doubts == doubts:
             return ()
         self._doubts += 1
         return (before,)
@@ -211,8 +214,13 @@ class TraceState:
         if wait is None:
             return self._plan.timeout
         first_look = self._known.length is None and ttl > max(current.rtts, default=0)
-        least = max(FAR_SECONDS, self._plan.patience) if first_look else self._plan.patience
-        return min(max(wait, least), self._plan.timeout)
+        if first_look:
+            return min(max(wait, FAR_SECONDS, self._plan.patience), self._plan.timeout)
+        most = self._plan.multiple * max(lately.values())
+        if ttl + 1 == self._findings.end:
+            most /= 2  # It is asked once more.
+        wait = min(max(wait, self._plan.patience), max(most, NO_RTT_SECONDS))
+        return min(wait, self._plan.timeout)
 
     def _lingers_until(self) -> float:
         """When the last probe to a hop that is known to answer times out; bounded by the plan."""
