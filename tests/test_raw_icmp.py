@@ -29,11 +29,11 @@ def test_round_trips_are_between_two_kernel_stamps(
     lab_factory("small")
     stamps: list[tuple[int | None, int | None]] = []
 
-    def noting(sent: Sent, received: int | None, now: int, monotonic: int) -> float:
+    def noting(sent: Sent, received: int | None, now: int, monotonic: int) -> tuple[float, float]:
         stamps.append((sent.stamp_ns, received))
-        return 0.0
+        return 0.0, 0.0
 
-    monkeypatch.setattr(whole_packets, "round_trip", noting)
+    monkeypatch.setattr(whole_packets, "times", noting)
 
     async def test() -> None:
         recorder = Recorder()

@@ -32,12 +32,8 @@ class Announcer:
         self._told: dict[Key, tuple[Trace, _State]] = {}
         self._tells_all: bool = log.bind().is_enabled_for(logging.DEBUG)
 
-    def wants_hops(self, target: Target) -> bool:
-        """Whether anybody listens to the answers on the way to this target."""
-        return self._events.wants(EventKind.HOP, target.name)
-
     def heard(self, target: Target, family: Family, response: Response, info: HostInfo) -> None:
-        """An answer came."""
+        """An answer came, and somebody listens to those on the way to this target."""
         form = hop_json(response, info, target=target.name)
         self._events.emit(EventKind.HOP, target.name, {**form, "family": family.value})
 

@@ -31,7 +31,7 @@ from exporter.names.resolver import Resolver
 from exporter.probe.prober import Names, Prober
 from exporter.process import systemd
 from exporter.server import make_app
-from exporter.server.events import Hub
+from exporter.server.events import EventKind, Hub
 from exporter.server.listen import start_server
 from exporter.server.probe import ProbeEndpoint
 from exporter.settings import Config, Target
@@ -211,7 +211,7 @@ class Daemon:
         self._store.address_known(address)
 
     def _heard(self, target: Target, family: Family, response: Response) -> None:
-        if self._announcer.wants_hops(target):
+        if self._events.wants(EventKind.HOP, target.name):
             self._announcer.heard(target, family, response, self._info(response.address))
 
     def _publish(self, view: View) -> None:

@@ -131,14 +131,13 @@ def _hops(view: View, former: Shown | None) -> tuple[tuple[HopShown, ...], tuple
     hops: list[HopShown] = []
     responders: list[Responder] = []
     for hop in () if view.trace is None else view.trace.hops:
-        heard, counts = _by_address(hop.responses), tallies.addresses(hop.ttl)
+        ttl, heard = hop.ttl, _by_address(hop.responses)
         loss = max(0, hop.lost) / hop.sent if hop.sent else None
-        known = forward.get(hop.ttl)
-        hops.append(HopShown(hop.ttl, *tallies.probes(hop.ttl), loss, known, len(heard)))
+        hops.append(HopShown(ttl, *tallies.probes(ttl), loss, forward.get(ttl), len(heard)))
         for address, responses in heard:
             info = view.infos.get(address, NOTHING_KNOWN)
-            count, last = counts[address], next(before, None)
-            responders.append(_responder(hop.ttl, address, responses, count, info, last))
+            count, last = tallies.address(ttl, address), next(before, None)
+            responders.append(_responder(ttl, address, responses, count, info, last))
     return tuple(hops), tuple(responders)
 
 

@@ -13,7 +13,7 @@ from exporter.sockets.icmp import NUMBERS, meaning_of
 from exporter.sockets.linux_socket import local_error
 from exporter.sockets.local_errors import is_own_address, no_neighbour
 from exporter.sockets.pending import Sent
-from exporter.sockets.roundtrip import received_at, round_trip
+from exporter.sockets.roundtrip import times
 
 
 def same_host(found: str, wanted: str) -> bool:
@@ -56,8 +56,7 @@ def error_response(
         sent.probe,
         address,
         meaning.kind,
-        round_trip(sent, ancillary.stamp, now, monotonic),
-        received_at(sent, ancillary.stamp, now, monotonic),
+        *times(sent, ancillary.stamp, now, monotonic),
         meaning.code,
         ancillary.ttl,
         quoted_extensions(quote, error, quote_header_bytes),
@@ -72,7 +71,6 @@ def destination_response(
 ) -> Response:
     """What the destination itself says, other than by an ICMP error."""
     now, monotonic = time.time_ns(), time.monotonic_ns()
-    rtt = round_trip(sent, ancillary.stamp, now, monotonic)
-    at = received_at(sent, ancillary.stamp, now, monotonic)
+    rtt, at = times(sent, ancillary.stamp, now, monotonic)
     ttl, address = ancillary.ttl, request.destination
     return Response(sent.probe, address, kind, rtt, at, reply_ttl=ttl, reached=True)

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 
 from exporter.model import Family
-from exporter.sockets.errqueue import OPTIONS, Origin, parse_ancillary
+from exporter.sockets.errqueue import OPTIONS, Origin, parse_ancillary, send_stamp
 from exporter.sockets.pending import Pending
 
 _CONTROL_BYTES = 512
@@ -26,12 +26,12 @@ def take_stamps(sock: socket.socket, pending: Pending) -> int | None:
             _, messages, _, _ = sock.recvmsg(0, _CONTROL_BYTES, socket.MSG_ERRQUEUE)
         except OSError:
             break
-        stamp, _, error = parse_ancillary(messages)
-        if error is None:
+        stamp = send_stamp(messages)
+        if stamp is not None:
+            pending.stamped(*stamp)
             continue
-        if error.origin == Origin.TIMESTAMP and stamp is not None:
-            pending.stamped(error.data, stamp)
-        elif error.origin == Origin.LOCAL and error.errno == errno.EMSGSIZE:
+        error = parse_ancillary(messages).error
+        if error is not None and error.origin == Origin.LOCAL and error.errno == errno.EMSGSIZE:
             mtu = error.info
     return mtu
 

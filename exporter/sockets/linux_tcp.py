@@ -45,7 +45,7 @@ from exporter.sockets.linux_connect import (
 from exporter.sockets.linux_flights import Flights
 from exporter.sockets.linux_socket import is_still_here
 from exporter.sockets.local_errors import no_neighbour, send_error
-from exporter.sockets.roundtrip import round_trip
+from exporter.sockets.roundtrip import times
 from exporter.sockets.source_ports import SourcePorts
 from exporter.sockets.tcpinfo import TcpInfo
 
@@ -207,8 +207,7 @@ class LinuxTcpSocket:
     def _reached(self, flight: Flight, info: TcpInfo, reply_ttl: int | None) -> Response:
         """The kernel's own RTT, unless the clock contradicts it."""
         monotonic, sent = time.monotonic_ns(), flight.sent
-        rtt = round_trip(sent, None, time.time_ns(), monotonic)
-        received_at = monotonic / 1e9
+        rtt, received_at = times(sent, None, time.time_ns(), monotonic)
         if 0 < info.rtt <= rtt + _CLOCK_ERROR_SECONDS:
             received_at -= rtt - info.rtt
             rtt = info.rtt

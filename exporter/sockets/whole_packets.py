@@ -26,7 +26,7 @@ from exporter.sockets.linux_queue import refusing_mtu, take_stamps
 from exporter.sockets.linux_socket import count_sends_anew, is_still_here
 from exporter.sockets.local_errors import is_own_address, no_neighbour, send_error
 from exporter.sockets.pending import Pending, Sent
-from exporter.sockets.roundtrip import received_at, round_trip
+from exporter.sockets.roundtrip import times
 from exporter.sockets.wire import COOKIE_BYTES, EchoWire
 
 _ECHO_REPLY = Meaning(Kind.ECHO_REPLY, None, arrived=True, tells_mtu=False)
@@ -172,8 +172,7 @@ class WholePacketSocket:
                 sent.probe,
                 address,
                 meaning.kind,
-                round_trip(sent, control.stamp, now, monotonic),
-                received_at(sent, control.stamp, now, monotonic),
+                *times(sent, control.stamp, now, monotonic),
                 meaning.code,
                 control.ttl,
                 extensions,

@@ -55,6 +55,11 @@ class HopTallies:
         place = ttl * _FIELDS
         return int(self._counts[place + _SENT]), int(self._counts[place + _LOST])
 
+    def address(self, ttl: int, address: str) -> AddressTally:
+        """What an address that has answered probes of a TTL adds up to."""
+        several = self._several.get(ttl)
+        return self._alone(ttl) if several is None else several[address]
+
     def addresses(self, ttl: int) -> Mapping[str, AddressTally]:
         """Who answered probes of a TTL, the longest unheard first."""
         several, only = self._several.get(ttl), self._only[ttl]

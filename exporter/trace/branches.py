@@ -36,5 +36,7 @@ def flows_wanted(trace: Trace, limit: int) -> int:
 
     One router at every hop still takes some flows to believe that it is the only one.
     """
+    if limit == 1:
+        return 1
     widest = max((len(hop.addresses) for hop in trace.hops), default=1)
     return min(limit, flows_needed(max(widest, 1)))

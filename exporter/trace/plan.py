@@ -44,8 +44,3 @@ class Plan:
     def is_swift(self) -> bool:
         """Whether somebody waits for the trace to end."""
         return self.multiple < inf
-
-    @property
-    def soonest(self) -> float:
-        """Seconds after a probe in which no hop is given up."""
-        return 0.0 if self.is_swift else self.patience

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from exporter.model import Hop, Response, StopReason
-from exporter.trace.findings import Findings
+from exporter.trace.findings import Findings, ends_path
 from exporter.trace.plan import Lesson, Plan
 from exporter.trace.rounds import Round
 
@@ -43,7 +43,9 @@ class TraceState:
         self._known = lesson
         self._rounds: list[Round] = []
         self._doubts = 0
-        self._checkpoint = now + plan.soonest
+        self._soonest = 0.0 if plan.is_swift else plan.patience
+        """Seconds after a probe in which no hop is given up."""
+        self._checkpoint = now + self._soonest
         self._aborted = False
         self._ended_at: float | None
         self.done = False
@@ -60,7 +62,7 @@ class TraceState:
         """A probe left at `now`."""
         self._findings.count(ttl, 1)
         self._rounds[number].waiting[ttl] = now
-        self._checkpoint = now + self._plan.soonest
+        self._checkpoint = now + self._soonest
 
     def unsent(self, number: int, ttl: int) -> None:
         """A probe reported as sent was dropped by this host: it is neither sent nor lost."""
@@ -94,11 +96,12 @@ class TraceState:
     def responded(self, response: Response, now: float) -> bool:
         """An answer to a probe of this trace. True says that `advance` may have news to act on."""
         asked, current = self._rounds[response.probe.round], self._rounds[-1]
-        if not asked.answered(response):
+        ttl, ends = response.probe.ttl, ends_path(response)
+        if not asked.answered(ttl, response.rtt, ends=ends):
             return False
-        self._findings.add(response)
+        self._findings.add(response, ends=ends)
         if asked is current and asked.end is None:
-            self._widen(current, response.probe.ttl)
+            self._widen(current, ttl)
         return bool(current.queue) or now >= self._checkpoint or current.is_complete()
 
     @property

@@ -47,13 +47,9 @@ class PathWatcher:
         self._path = KnownPath(self._confirm)
         self._reach = Reach()
         self._as = AsWatch()
-        self._known = Knowledge()
-        self._told: tuple[Knowledge, Mapping[str, HostInfo]] | None = None
-
-    @property
-    def known(self) -> Knowledge:
+        self.known = Knowledge()
         """What is known of the path now."""
-        return self._known
+        self._told: tuple[Knowledge, Mapping[str, HostInfo]] | None = None
 
     def observe(
         self,
@@ -73,7 +69,7 @@ class PathWatcher:
         a new way that joins the known path again is another branch, not a change.
         """
         if trace.stop_reason is StopReason.ERROR or not trace.hops:
-            return Verdict(self._known, outage=self._reach.is_out(self._confirm))
+            return Verdict(self.known, outage=self._reach.is_out(self._confirm))
         self._observed += 1
         seen = sighting(trace, others, self._path.is_known)
         news = self._path.see(seen, flow, now)
@@ -85,7 +81,7 @@ class PathWatcher:
         as_change = self._see_origins(origins, now, turned=change is not None)
         unusual = self._reach.see(trace, self._confirm)
         return Verdict(
-            self._known,
+            self.known,
             change,
             as_change,
             self._path.suspicion(seen) or unusual,
@@ -97,15 +93,15 @@ class PathWatcher:
     def _know(self) -> None:
         known = self._path.knowledge()
         branches = max(known.branches, self._parallel)
-        if known.first_ttl != self._known.first_ttl:
+        if known.first_ttl != self.known.first_ttl:
             self._as = AsWatch()
-        self._known = replace(known, branches=branches, as_path=self._as.path)
+        self.known = replace(known, branches=branches, as_path=self._as.path)
 
     def _see_origins(
         self, origins: Mapping[str, HostInfo], now: float, *, turned: bool
     ) -> AsPathChange | None:
         """Of the same origins on the same path nothing new can be concluded."""
-        known = self._known
+        known = self.known
         if self._told is not None and self._told[0] is known and self._told[1] == origins:
             return None
         ttls = range(known.first_ttl, known.first_ttl + len(known.path))
@@ -113,8 +109,8 @@ class PathWatcher:
         complete = known.hops is not None
         changed = self._as.see(hops, origins, self._confirm, turned=turned, complete=complete)
         if self._as.path != known.as_path:
-            self._known = replace(known, as_path=self._as.path)
-        self._told = (self._known, origins) if self._as.is_settled else None
+            self.known = replace(known, as_path=self._as.path)
+        self._told = (self.known, origins) if self._as.is_settled else None
         return None if changed is None else AsPathChange(now, *changed)
 
     # -- to be kept ---------------------------------------------------------------------------
@@ -144,6 +140,6 @@ class PathWatcher:
             raise ValueError(f"version {form['version']!r}")
         self._path = KnownPath.restored(form["path"], self._confirm)
         self._reach = Reach.restored(form["reach"])
-        self._known = self._path.knowledge()
+        self.known = self._path.knowledge()
         self._as = AsWatch.restored(form["as"])
         self._know()
