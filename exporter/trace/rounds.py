@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-
 HERE = 3.0
 """Patience with a hop, in multiples of its own RTT of late and of those on both sides of it."""
 NEAR = 10.0
