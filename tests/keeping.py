@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from exporter.history.database import Bounds, PathKey
+from exporter.history.database import ON_DISK, Bounds, PathKey
 from exporter.history.recorder import History
 from exporter.model import Family
 
@@ -22,7 +22,7 @@ def with_history(
     path: Path | None,
     test: Callable[[History], Awaitable[Result]],
     *,
-    bounds: Bounds = Bounds(),  # noqa: B008 - immutable
+    bounds: Bounds = ON_DISK,
     said: list[str] | None = None,
     retry: float = 30.0,
 ) -> Result:

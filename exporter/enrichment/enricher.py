@@ -105,14 +105,14 @@ class Enricher:
         asn = known.info.asn
         return self._as_names is not None and asn is not None and self._as_names.pending(asn)
 
-    async def settled(self, addresses: Iterable[str], timeout: float) -> None:  # noqa: ASYNC109 - gives up quietly
-        """Wait until no first look-up is under way for any of these, or `timeout` seconds."""
+    async def settled(self, addresses: Iterable[str], seconds: float) -> None:
+        """Wait until no first look-up is under way for any of these, at most so many seconds."""
         create = asyncio.get_running_loop().create_future
         waiting = {address for address in addresses if self.pending(address)}
         for address in waiting.difference(self._settling):
             self._settling[address] = create()
         if waiting:
-            await asyncio.wait([self._settling[each] for each in waiting], timeout=timeout)
+            await asyncio.wait([self._settling[each] for each in waiting], timeout=seconds)
 
     def entries(self) -> dict[str, int]:
         """How many results are remembered, negative ones included, by kind."""

@@ -78,6 +78,8 @@ class Bounds(NamedTuple):
     packed: bool = False
 
 
+ON_DISK = Bounds()
+"""How much is kept in a file."""
 IN_MEMORY = Bounds(2, change=50, incident=10, rows=20_000, incident_bytes=8 << 20, packed=True)
 """How much is kept where no file holds it."""
 

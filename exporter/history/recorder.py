@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from exporter.history.database import Bounds, Entry, PathKey, read_rows, read_state
+from exporter.history.database import ON_DISK, Bounds, Entry, PathKey, read_rows, read_state
 from exporter.history.store import Storage
 from exporter.model import Family
 from exporter.reading.jsonform import rfc3339
@@ -42,7 +42,7 @@ class History:
         self,
         path: Path | None,
         *,
-        bounds: Bounds = Bounds(),  # noqa: B008 - immutable
+        bounds: Bounds = ON_DISK,
         report: Callable[[str], None] = lambda _message: None,
         retry: float = _RETRY_SECONDS,
     ) -> None:
