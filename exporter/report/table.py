@@ -17,7 +17,7 @@ from exporter.reading.interfaces import InterfaceInfo, interface_info
 from exporter.reading.words import unreachable_mark
 from exporter.report.base import Heading
 from exporter.sockets.extensions import mpls_stack
-from exporter.trace.findings import Findings, ends_path
+from exporter.trace.findings import Findings
 
 _MOST_COLUMNS = 4
 _RTT_WIDTH = 6
@@ -65,7 +65,7 @@ class Table:
         probe = response.probe
         self._round = max(self._round, probe.round)
         self._hops.setdefault(probe.ttl, []).append(response)
-        self._found.add(response, ends=ends_path(response))
+        self._found.add(response)
         self._found.look_for_loop(probe.ttl)
         if info is not None:
             self.know(response.address, info, complete=True)

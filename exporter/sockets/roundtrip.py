@@ -8,9 +8,9 @@ _CLOCK_STEP_NS = 1_000_000
 
 
 def times(sent: Sent, received: int | None, now: int, monotonic: int) -> tuple[float, float]:
-    """Seconds from sending to receiving, and when the kernel had the answer: seconds of the
+    """Seconds from sending to receiving, and when the kernel had the answer on the monotonic clock.
 
-    monotonic clock. By kernel stamps where there are both; all arguments are nanoseconds.
+    By kernel stamps where there are both; arguments in nanoseconds, results in seconds.
 
     Stamps are wall-clock time. Where that clock was set in between (its distance from the monotonic
     clock differs from the one at sending), or the stamps contradict the order of events, the

@@ -26,11 +26,13 @@ class Findings:
         """So many probes more (or fewer) have left this host."""
         self.sent[ttl] = self.sent.get(ttl, 0) + probes
 
-    def add(self, response: Response, *, ends: bool) -> None:
-        """Take in one more response, which `ends` the path."""
+    def add(self, response: Response) -> None:
+        """Take in one more response."""
         ttl = response.probe.ttl
         self.responses.setdefault(ttl, []).append(response)
-        if ends and (self.end is None or (response.reached, -ttl) > (self.reached, -self.end)):
+        if ends_path(response) and (
+            self.end is None or (response.reached, -ttl) > (self.reached, -self.end)
+        ):
             self.end, self.reached = ttl, response.reached
 
     def look_for_loop(self, ttl: int) -> bool:

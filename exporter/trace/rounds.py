@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from exporter.model import Response
+from exporter.trace.findings import ends_path
+
 HERE = 3.0
 """Patience with a hop, in multiples of its own RTT of late and of those on both sides of it."""
 NEAR = 10.0
@@ -36,12 +39,13 @@ class Round:
         self.ask(range(self.horizon + 1, horizon + 1))
         self.horizon = max(self.horizon, horizon)
 
-    def answered(self, ttl: int, rtt: float, *, ends: bool) -> bool:
-        """Take note of an answer, which `ends` the path; False for a second one of this TTL."""
+    def answered(self, response: Response) -> bool:
+        """Take note of an answer; False for a second one to the same probe."""
+        ttl = response.probe.ttl
         if self.waiting.pop(ttl, None) is None:
             return False
-        self.rtts[ttl] = rtt
-        if ends and (self.end is None or ttl < self.end):
+        self.rtts[ttl] = response.rtt
+        if ends_path(response) and (self.end is None or ttl < self.end):
             self.end = ttl
         return True
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from exporter.model import Hop, Response, StopReason
-from exporter.trace.findings import Findings, ends_path
+from exporter.trace.findings import Findings
 from exporter.trace.plan import Lesson, Plan
 from exporter.trace.rounds import Round
 
@@ -96,12 +96,11 @@ class TraceState:
     def responded(self, response: Response, now: float) -> bool:
         """An answer to a probe of this trace. True says that `advance` may have news to act on."""
         asked, current = self._rounds[response.probe.round], self._rounds[-1]
-        ttl, ends = response.probe.ttl, ends_path(response)
-        if not asked.answered(ttl, response.rtt, ends=ends):
+        if not asked.answered(response):
             return False
-        self._findings.add(response, ends=ends)
+        self._findings.add(response)
         if asked is current and asked.end is None:
-            self._widen(current, ttl)
+            self._widen(current, response.probe.ttl)
         return bool(current.queue) or now >= self._checkpoint or current.is_complete()
 
     @property
