@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.families import PATH_FAMILIES
@@ -177,13 +178,13 @@ def test_nothing_stays_of_what_was_removed() -> None:
 
 
 def test_the_limit_may_change() -> None:
-    """A reload lowered the limit; what was dropped is counted with each cycle that is shown."""
+    """A reload lowered the limit; what was dropped is counted with each cycle that is scraped."""
     exposition = an_exposition(a_target("one"))
     full = len(samples(text_of(exposition, "one")))
     exposition.series_per_target = full - 3
     for _ in range(2):
         exposition.update(a_target("one"))
-    assert len(samples(text_of(exposition, "one"))) == full - 3
+        assert len(samples(text_of(exposition, "one"))) == full - 3
     assert values(text_of(exposition), "ftr_series_dropped_total") == {(): 6}
 
 
@@ -193,7 +194,7 @@ def test_a_scrape_shows_one_moment() -> None:
     exposition = an_exposition(view, a_target("two"))
     expected = text_of(exposition, "one", "two")
     pieces = exposition.chunks(["one", "two"], None, False)
-    begun = next(pieces)
+    begun = next(filter(None, pieces))
     assert view.trace is not None
     exposition.update(a_view(view.trace, target=view.target, tally=view.tally))
     exposition.remove_target("two")
@@ -201,11 +202,42 @@ def test_a_scrape_shows_one_moment() -> None:
     assert text_of(exposition, "one", "two") != expected
 
 
+def test_what_ends_before_the_first_line_is_shown() -> None:
+    """Taking the numbers of many targets takes turns: what was updated in between is not old."""
+    targets = [a_target(f"target-{number}") for number in range(40)]
+    exposition = an_exposition(*targets)
+    pieces = exposition.chunks(None, ["ftr_traces_total"], False)
+    assert next(pieces) == b""
+    for view in (targets[0], targets[-1]):
+        assert view.trace is not None
+        exposition.update(a_view(view.trace, target=view.target, tally=view.tally))
+    exposition.remove_target("target-20")
+    counts = values(b"".join(pieces).decode(), "ftr_traces_total", "target")
+    assert len(counts) == 39
+    assert {name for (name,), count in counts.items() if count == 2} == {"target-0", "target-39"}
+
+
+def test_a_bug_with_one_target_spares_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is logged once a cycle; the target shows what it showed before."""
+    good, bad = a_target("good"), a_target("bad")
+    exposition = an_exposition(good, bad)
+    before = text_of(exposition, "bad")
+    assert good.trace is not None
+    for view in (bad, good):
+        exposition.update(a_view(good.trace, target=view.target, tally=view.tally))
+    monkeypatch.setattr(bad.tally, "errors", None)
+    with capture_logs() as logs:
+        assert text_of(exposition, "bad") == before
+        text = text_of(exposition)
+    assert [(entry["event"], entry["target"]) for entry in logs] == [("metrics.failed", "bad")]
+    assert values(text, "ftr_traces_total", "target") == {("good",): 2, ("bad",): 1}
+
+
 def test_many_targets_come_in_many_pieces() -> None:
     """Nothing is made for more than some targets at once, and all of a metric is in one place."""
     exposition = an_exposition(*(a_target(f"target-{number}") for number in range(120)))
     pieces = list(exposition.chunks(None, ["ftr_path_hops"], False))
-    assert len(pieces) == 8
+    assert len([piece for piece in pieces if piece]) == 8
     text = b"".join(pieces).decode()
     assert text.count("# TYPE ftr_path_hops") == 1
     assert len(values(text, "ftr_path_hops", "target")) == 120

@@ -77,7 +77,7 @@ CACHE_ENTRIES = gauge(
 SERIES_DROPPED = counter(
     "ftr_series_dropped_total",
     "Hop series left out because a target had more than limits.series_per_target, counted anew "
-    "whenever a cycle is shown.",
+    "whenever a cycle is first scraped.",
 )
 STORAGE_ERRORS = counter(
     "ftr_storage_errors_total",
