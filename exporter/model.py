@@ -115,8 +115,7 @@ class Response(NamedTuple):
     translated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(NamedTuple):
     """All that one TTL showed in a trace: `responses` in the order of their rounds."""
 
     ttl: int

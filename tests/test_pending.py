@@ -41,22 +41,22 @@ def test_first_answer_wins() -> None:
 def test_a_socket_is_stamped_when_every_send_is() -> None:
     """Stamps that came, one that is impossible, and sends whose count began anew."""
     pending = Pending()
-    assert pending.is_stamped()
+    assert not pending.unstamped
     for ttl in (1, 2):
         add(pending, Probe(1, 0, ttl))
     pending.stamped(0, NOON + 1)
-    assert not pending.is_stamped()
+    assert pending.unstamped
     pending.stamped(1, NOON - 1)
-    assert not pending.is_stamped()
+    assert pending.unstamped
     pending.stamped(1, NOON + 1)
-    assert pending.is_stamped()
+    assert not pending.unstamped
     add(pending, Probe(1, 0, 3))
     pending.count_anew()
     add(pending, Probe(1, 0, 4))
     pending.stamped(0, NOON + 2)
-    assert not pending.is_stamped()
+    assert pending.unstamped
     pending.stamped(2, NOON + 2)
-    assert pending.is_stamped()
+    assert not pending.unstamped
 
 
 def test_port_alone_means_the_newest_probe_to_it() -> None:

@@ -21,7 +21,7 @@ def in_words(path: tuple[str | None, ...]) -> str:
 
 def reversed_answers(trace: Trace) -> Trace:
     """The same trace, its answers in another order."""
-    hops = [replace(hop, responses=hop.responses[::-1]) for hop in trace.hops]
+    hops = [hop._replace(responses=hop.responses[::-1]) for hop in trace.hops]
     return replace(trace, hops=tuple(hops))
 
 

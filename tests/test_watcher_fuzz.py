@@ -130,7 +130,7 @@ def test_order_of_answers_and_restarts_change_nothing(
     watcher = PathWatcher(confirm)
     for number, (trace, others) in enumerate(history):
         watcher = PathWatcher.from_json(watcher.to_json(), confirm)
-        hops = [replace(hop, responses=hop.responses[::-1]) for hop in trace.hops]
+        hops = [hop._replace(responses=hop.responses[::-1]) for hop in trace.hops]
         verdict = watcher.observe(
             replace(trace, hops=tuple(hops)), ORIGINS, float(number), others=others
         )
@@ -190,7 +190,7 @@ def test_silence_alone_is_no_change(path: list[str], masks: list[int], stop: Sto
         for hop in whole.hops:
             bits = mask >> 3 * (hop.ttl - 1)
             kept = [each for each in hop.responses if bits >> each.probe.round & 1]
-            hops.append(replace(hop, responses=tuple(kept)))
+            hops.append(hop._replace(responses=tuple(kept)))
         rtts = tuple(each.rtt for each in hops[-1].responses)
         trace = a_trace(tuple(hops), StopReason.DESTINATION if rtts else stop, rtts)
         verdict = watcher.observe(trace, origins, 0.0)

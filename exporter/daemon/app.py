@@ -211,7 +211,7 @@ class Daemon:
         self._store.address_known(address)
 
     def _heard(self, target: Target, family: Family, response: Response) -> None:
-        if self._events.wants(EventKind.HOP, target.name):
+        if self._events.interests and self._events.wants(EventKind.HOP, target.name):
             self._announcer.heard(target, family, response, self._info(response.address))
 
     def _publish(self, view: View) -> None:

@@ -107,7 +107,8 @@ class Hub:
         self._name = _fresh_name()
         self._listeners: set[Listener] = set()
         self._leaving: deque[tuple[frozenset[Interest], asyncio.TimerHandle]] = deque()
-        self._wanted: Counter[Interest] = Counter()
+        self.interests: Counter[Interest] = Counter()
+        """What is wanted, and by how many; empty where nobody listens."""
         self._since: dict[Interest, int] = {}
         self._kept: dict[int, _Event] = {}
         self._size = 0
@@ -116,7 +117,7 @@ class Hub:
 
     def wants(self, kind: EventKind, target: str) -> bool:
         """Whether such an event needs to be made at all."""
-        return bool(self._wanted) and _wanted(self._wanted, kind, target)
+        return _wanted(self.interests, kind, target)
 
     def emit(self, kind: EventKind, target: str, form: Mapping[str, object]) -> None:
         """Tell those who listen; `form` is what `wants` was asked for."""
@@ -148,7 +149,7 @@ class Hub:
         self._listeners.add(listener)
         for interest in interests:
             self._since.setdefault(interest, self._number)
-            self._wanted[interest] += 1
+            self.interests[interest] += 1
         listener.put(b"".join([b"retry: 1000\n\n", *missed, self.sign_of_life()]))
         return listener
 
@@ -204,10 +205,10 @@ class Hub:
     def _forget(self) -> None:
         interests, _ = self._leaving.popleft()
         for interest in interests:
-            self._wanted[interest] -= 1
-            if not self._wanted[interest]:
-                del self._wanted[interest], self._since[interest]
-        if not self._wanted:
+            self.interests[interest] -= 1
+            if not self.interests[interest]:
+                del self.interests[interest], self._since[interest]
+        if not self.interests:
             self._kept.clear()
             self._size = 0
 

@@ -180,7 +180,7 @@ class LinuxDatagramSocket:
                 told = self._answer(data, ancillary, address)
             else:
                 told = self._queued(data, ancillary, ancillary.error, address)
-            if told and not to_the_end and self._pending.is_stamped():
+            if told and not to_the_end and not self._pending.unstamped:
                 break
         return budget
 

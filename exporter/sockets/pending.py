@@ -33,17 +33,14 @@ class Pending:
     def __init__(self) -> None:
         self._sent: dict[int, Sent] = {}
         self._newest_on_port: dict[int, int] = {}
-        self._unstamped: dict[int, list[Sent]] = {}
+        self.unstamped: dict[int, list[Sent]] = {}
+        """Those whose send stamp is due, by the kernel's count of sends."""
         self._sequence = random.randrange(_SEQUENCES)
         self._stamps = 0
         self._trace = 0
 
     def __len__(self) -> int:
         return len(self._sent)
-
-    def is_stamped(self) -> bool:
-        """Whether no send stamp is due."""
-        return not self._unstamped
 
     def next_sequence(self, probe: Probe) -> int:
         """A sequence number that no waiting probe has."""
@@ -59,7 +56,7 @@ class Pending:
         """A probe left; the kernel's next send stamp is its own."""
         self._sent[sequence] = sent
         self._newest_on_port[sent.port] = sequence
-        self._unstamped.setdefault(self._stamps, []).append(sent)
+        self.unstamped.setdefault(self._stamps, []).append(sent)
         self._stamps = (self._stamps + 1) % _STAMPS
 
     def stamped(self, number: int, stamp_ns: int) -> None:
@@ -67,18 +64,18 @@ class Pending:
 
         Where the count began anew, it is that of the latest probe of this number sent before it.
         """
-        waiting = self._unstamped.get(number, [])
+        waiting = self.unstamped.get(number, [])
         for sent in reversed(waiting):
             if stamp_ns >= sent.wall_ns:
                 sent.stamp_ns = stamp_ns
                 waiting.remove(sent)
                 break
         if not waiting:
-            self._unstamped.pop(number, None)
+            self.unstamped.pop(number, None)
 
     def take_unstamped(self, trace: int) -> list[Probe]:
         """Remove and return the probes of a trace that have no send stamp yet."""
-        unstamped = {sent.probe for waiting in self._unstamped.values() for sent in waiting}
+        unstamped = {sent.probe for waiting in self.unstamped.values() for sent in waiting}
         found = {
             sequence: sent.probe
             for sequence, sent in self._sent.items()
@@ -105,9 +102,9 @@ class Pending:
         self._sent = {
             sequence: sent for sequence, sent in self._sent.items() if sent.probe.trace >= trace
         }
-        self._unstamped = {
+        self.unstamped = {
             number: kept
-            for number, waiting in self._unstamped.items()
+            for number, waiting in self.unstamped.items()
             if (kept := [sent for sent in waiting if sent.probe.trace >= trace])
         }
         self._newest_on_port = {

@@ -8,7 +8,6 @@ selector instead. On any other loop they are ordinary readers, told that anythin
 from __future__ import annotations
 
 import asyncio
-import math
 import select
 import selectors
 import sys
@@ -24,6 +23,8 @@ Arguments = TypeVarTuple("Arguments")
 DATA, ERROR = 1, 8
 """EPOLLIN and EPOLLERR: something in the ordinary queue; in the error queue, or a pending error."""
 _EVENTS_PER_POLL, _POLLS_PER_TURN = 256, 64
+_FOR_EVER = 86400.0
+"""Seconds after which a loop that has nothing to do turns nevertheless."""
 
 Told = Callable[[int], None]
 
@@ -114,10 +115,10 @@ if sys.platform == "linux":
             Waits on while those who watch leave asyncio nothing to do. Before any timer is due it
             tells all that is there: none is late that had come before a stall ended.
             """
-            until = math.inf if timeout is None else time.monotonic() + timeout
+            until = time.monotonic() + (_FOR_EVER if timeout is None else timeout)
             ready: dict[int, tuple[selectors.SelectorKey, int]] = {}
             self.has_work = False
-            seconds = _whole_milliseconds(until)
+            seconds = _FOR_EVER if timeout is None else max(timeout, 0.0)
             polls_left = _POLLS_PER_TURN
             while polls_left:
                 try:
@@ -126,7 +127,8 @@ if sys.platform == "linux":
                     break
                 if not self._take(events, ready):
                     break
-                seconds = 0.0 if ready or self.has_work else _whole_milliseconds(until)
+                left = 0.0 if ready or self.has_work else until - time.monotonic()
+                seconds = left if left > 0.0 else 0.0
                 if not seconds:
                     polls_left -= 1
             return list(ready.values())
@@ -152,12 +154,6 @@ if sys.platform == "linux":
                 elif (key := self._keys.get(descriptor)) is not None:
                     ready[descriptor] = key, _asyncio_mask(mask) & key.events
             return told_any or len(events) == _EVENTS_PER_POLL
-
-    def _whole_milliseconds(until: float) -> float:
-        """Seconds from now, rounded up lest the loop wakes too early; -1 for ever."""
-        if until == math.inf:
-            return -1.0
-        return math.ceil(max(until - time.monotonic(), 0.0) * 1e3) * 1e-3
 
     def _epoll_mask(events: int) -> int:
         readable = select.EPOLLIN if events & selectors.EVENT_READ else 0
