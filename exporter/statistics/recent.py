@@ -158,9 +158,10 @@ class Recent:
             sums[place] += hop.sent
             for response in hop.responses:
                 rtt = response.rtt if response.rtt > _LEAST else _LEAST
-                if not sums[place + 1] or rtt < sums[place + 4]:
+                answered = sums[place + 1]
+                if not answered or rtt < sums[place + 4]:
                     sums[place + 4] = rtt
-                sums[place + 1] += 1
+                sums[place + 1] = answered + 1
                 sums[place + 2] += rtt
                 sums[place + 3] += rtt * rtt
                 if rtt > sums[place + 5]:

@@ -146,8 +146,9 @@ class KnownPath:
             news = self._see_end(seen, now)
             if self._end.rivals.streak:
                 limit = min(seen.end or limit, int(self._end.primary or limit)) - 1
-        for ttl in sorted(seen.answers.keys() | seen.elsewhere.keys()):
-            watch = self._watch(ttl)
+        ttls = seen.answers.keys() | seen.elsewhere.keys() if seen.elsewhere else seen.answers
+        for ttl in sorted(ttls):
+            watch = self._hops.get(ttl) or self._watch(ttl)
             answers, elsewhere = seen.answers.get(ttl, ()), seen.elsewhere.get(ttl, ())
             if answers and not elsewhere and watch.recognise(answers, self._cycle):
                 continue
@@ -180,9 +181,8 @@ class KnownPath:
             self._end.tentative = True
         return news
 
-    def _watches(self) -> Iterator[HopWatch]:
-        yield from self._hops.values()
-        yield self._end
+    def _watches(self) -> list[HopWatch]:
+        return [*self._hops.values(), self._end]
 
     def _replaced(self) -> list[HopWatch]:
         """Those that are sure to show something else now."""
