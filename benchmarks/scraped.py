@@ -32,7 +32,7 @@ class Source:
     """A daemon that has measured all of its targets; see `exporter.server.source.Source`."""
 
     def __init__(self, samples: int) -> None:
-        self.exposition = Exposition(OwnMetrics(), 10_000)
+        self.exposition = Exposition(OwnMetrics(), 10_000, _failed)
         self.targets_made = 0
         empty = self.samples()
         self._add()
@@ -127,3 +127,7 @@ def _response(ttl: int, address: str, round_: int) -> Response:
     return Response(
         Probe(1, round_, ttl), address, kind, rtt, _STARTED, None, 255 - ttl, (), ttl == HOPS
     )
+
+
+def _failed(view: View) -> None:
+    raise RuntimeError(f"{view.target.name} could not be shown")

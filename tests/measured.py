@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 
 from prometheus_client import Metric
@@ -113,9 +113,16 @@ def a_view(
     return View(target, family, protocol, latest, path, infos or {}, tally)
 
 
-def an_exposition(*views: View, limit: int = 2000) -> Exposition:
+def no_bug(view: View) -> None:
+    """What an `Exposition` is told of bugs, where there must be none."""
+    raise AssertionError(f"{view.target.name} could not be shown")
+
+
+def an_exposition(
+    *views: View, limit: int = 2000, failed: Callable[[View], None] = no_bug
+) -> Exposition:
     """An exposition that shows these views."""
-    exposition = Exposition(OwnMetrics(), limit)
+    exposition = Exposition(OwnMetrics(), limit, failed)
     for view in views:
         exposition.update(view)
     return exposition

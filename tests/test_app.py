@@ -10,7 +10,10 @@ import structlog
 from structlog.testing import capture_logs
 
 from exporter.daemon.app import Daemon, Options
+from exporter.metrics import exposition as metrics
+from exporter.metrics.shown import Shown, shown
 from exporter.model import FamilyChoice
+from exporter.monitoring.view import View
 from exporter.server.listen import ListenError
 from exporter.settings import Config, EnrichmentSettings, Module, ResolverSettings, Target
 from tests.clock import until
@@ -219,3 +222,33 @@ def test_a_reload_without_memory_is_told_to_the_loop(network: SimulatedNetwork) 
 
     asyncio.run(main())
     assert [type(error) for error in told] == [MemoryError]
+
+
+def test_a_bug_in_what_is_shown_is_logged_and_spares_the_others(
+    network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for each cycle that is scraped; its numbers stay as they were."""
+    use_virtual_clock(monkeypatch, *DAEMON_CLOCKS)
+
+    def buggy(view: View, labels: str, former: Shown | None = None) -> Shown:
+        if view.target.name == "broken":
+            raise RuntimeError("a bug")
+        return shown(view, labels, former)
+
+    async def scene(daemon: Daemon) -> None:
+        await asyncio.sleep(25)
+        assert exposition(daemon, "ftr_traces_total").count("} 3\n") == 2
+        monkeypatch.setattr(metrics, "shown", buggy)
+        await asyncio.sleep(10)
+        for _ in range(2):
+            text = exposition(daemon, "ftr_traces_total")
+            assert 'target="broken",family="ipv4",protocol="icmp"} 3\n' in text
+            assert 'target="whole",family="ipv4",protocol="icmp"} 4\n' in text
+
+    structlog.reset_defaults()  # A test before this one may have left a level.
+    with capture_logs() as logs:
+        config = Config((target("broken", 1), target("whole", 2)), enrichment=QUIET)
+        run_virtual(play(config, scene))
+    told = [(log["event"], log["target"]) for log in logs if log["log_level"] == "error"]
+    assert told == [("metrics.failed", "broken")]
+    assert network.sockets == []

@@ -7,7 +7,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from structlog.testing import capture_logs
 
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.families import PATH_FAMILIES
@@ -17,7 +16,15 @@ from exporter.metrics.own_families import OWN_FAMILIES
 from exporter.model import Family, Protocol
 from exporter.monitoring.view import View
 from exporter.settings import Target
-from tests.measured import a_view, along, an_exposition, openmetrics_families, samples, values
+from tests.measured import (
+    a_view,
+    along,
+    an_exposition,
+    no_bug,
+    openmetrics_families,
+    samples,
+    values,
+)
 
 
 def a_target(name: str, family: Family = Family.IPV4) -> View:
@@ -167,7 +174,7 @@ def test_removal() -> None:
 
 def test_nothing_stays_of_what_was_removed() -> None:
     """A thousand targets came and went: no object of theirs is kept."""
-    exposition = Exposition(OwnMetrics(), 2000)
+    exposition = Exposition(OwnMetrics(), 2000, no_bug)
     for number in range(1000):
         exposition.update(a_target(f"target-{number}"))
         exposition.remove_target(f"target-{number}")
@@ -218,18 +225,18 @@ def test_what_ends_before_the_first_line_is_shown() -> None:
 
 
 def test_a_bug_with_one_target_spares_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is logged once a cycle; the target shows what it showed before."""
+    """It is told once a cycle; the target shows what it showed before."""
+    told: list[View] = []
     good, bad = a_target("good"), a_target("bad")
-    exposition = an_exposition(good, bad)
+    exposition = an_exposition(good, bad, failed=told.append)
     before = text_of(exposition, "bad")
     assert good.trace is not None
     for view in (bad, good):
         exposition.update(a_view(good.trace, target=view.target, tally=view.tally))
     monkeypatch.setattr(bad.tally, "errors", None)
-    with capture_logs() as logs:
-        assert text_of(exposition, "bad") == before
-        text = text_of(exposition)
-    assert [(entry["event"], entry["target"]) for entry in logs] == [("metrics.failed", "bad")]
+    assert text_of(exposition, "bad") == before
+    text = text_of(exposition)
+    assert [view.target.name for view in told] == ["bad"]
     assert values(text, "ftr_traces_total", "target") == {("good",): 2, ("bad",): 1}
 
 

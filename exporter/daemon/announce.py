@@ -53,6 +53,10 @@ class Announcer:
         if self._events.wants(EventKind.STATE, view.target.name):
             self._events.emit(EventKind.STATE, view.target.name, event_json(view))
 
+    def not_shown(self, view: View) -> None:
+        """A bug that is being handled kept the metrics of a target as they were."""
+        log.exception("metrics.failed", target=view.target.name, family=view.family.value)
+
     def changed(self, target: Target, family: Family, verdict: Verdict) -> None:
         """A change of path was confirmed."""
         labels = {"target": target.name, "family": family.value}

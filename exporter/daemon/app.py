@@ -78,11 +78,13 @@ class Daemon:
         self.own = OwnMetrics(
             lambda: self._enricher.entries(), lambda: self._history.errors, self._source_counts
         )
-        self._exposition = Exposition(self.own, config.limits.series_per_target)
         self._resolver = Resolver(config.resolver)
         self._enricher = self._new_enricher()
         self._events = Hub()
         self._announcer = Announcer(self._events)
+        self._exposition = Exposition(
+            self.own, config.limits.series_per_target, self._announcer.not_shown
+        )
         self._store = Store(self._info, self._render, self._exposition.remove)
         self._pacer = Pacer(config.limits.probes_per_second)
         services = Services(

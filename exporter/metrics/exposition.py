@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
-
-import structlog
 
 from exporter.metrics.families import PATH_FAMILIES
 from exporter.metrics.family import MetricFamily
@@ -17,8 +15,6 @@ from exporter.metrics.text import path_labels
 from exporter.model import Family, FamilyChoice, Protocol
 from exporter.monitoring.view import Key, View
 from exporter.settings import Target
-
-log = structlog.get_logger("metrics")
 
 _HEADERS = {
     openmetrics: {family.name: family.header(openmetrics) for family in PATH_FAMILIES}
@@ -43,12 +39,16 @@ class Exposition:
     """What every target shows; `series_per_target` may be set anew at any time.
 
     An update costs nothing: what a view shows is taken from it when somebody asks for the first
-    time. Until the next update of its key nothing that it refers to may change.
+    time. Until the next update of its key nothing that it refers to may change. `failed` is told of
+    a view that a bug kept from being shown, while that is handled; all others are shown.
     """
 
-    def __init__(self, own: OwnMetrics, series_per_target: int) -> None:
+    def __init__(
+        self, own: OwnMetrics, series_per_target: int, failed: Callable[[View], None]
+    ) -> None:
         self.series_per_target = series_per_target
         self._own = own
+        self._failed = failed
         self._entries: dict[Key, _Entry] = {}
         self._views: dict[Key, View] = {}
         """Those that nobody has asked for yet."""
@@ -99,7 +99,7 @@ class Exposition:
                 self._take_from(view, self._entries.get(key))
             except Exception:
                 # A bug with one target must not end the metrics of all the others.
-                log.exception("metrics.failed", target=view.target.name)
+                self._failed(view)
 
     def _take_from(self, view: View, former: _Entry | None) -> None:
         if former is not None and (former.target, former.protocol) != (view.target, view.protocol):
