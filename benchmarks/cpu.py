@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from benchmarks.daemon import BenchmarkError, running
+from benchmarks.daemon import BenchmarkError, Daemon, running
 from benchmarks.figures import Column, Row, Table, ratios
 from benchmarks.fleet import Fleet
 from benchmarks.floor import Bare, Way, bare
 from benchmarks.process import CpuTime, cpu_time, resident_bytes
+from benchmarks.scraper import Scraper
 from benchmarks.size import Size
 from tests.lab.lab import Lab
 
@@ -58,37 +59,63 @@ def cpu(size: Size) -> Iterator[Table]:
         yield _table(fleet, runs)
 
 
-def _run(lab: Lab, fleet: Fleet, seconds: float) -> tuple[Cost, Cost, Cost]:
-    """The daemon, the bare loop that sends as it does, and the one that never pauses."""
+def _run(lab: Lab, fleet: Fleet, seconds: float) -> tuple[Cost, ...]:
+    """The daemon, and while it is scraped; the bare loop that sends as it does, and the one that
+
+    never pauses.
+    """
     with running(lab, fleet) as daemon:
-        pid = daemon.process.pid
-        probes, before, started = lab.ping()["probes"], cpu_time(pid), time.monotonic()
-        time.sleep(seconds)
-        used, elapsed = cpu_time(pid).since(before), time.monotonic() - started
-        probes = lab.ping()["probes"] - probes
-        wrong = (
-            daemon.total("ftr_hop_probes_lost_total"),
-            daemon.total("ftr_traces_skipped_total"),
-        )
-        cost = Cost(used, probes, elapsed, resident_bytes(pid), *wrong)
-    if not cost.probes:
-        raise BenchmarkError("the daemon sent nothing")
+        cost = _window(lab, daemon, seconds)
+        with Scraper(daemon, fleet.interval):
+            scraped = _window(lab, daemon, seconds)
     paced = bare(lab, fleet, seconds, Way())
     flood = bare(lab, fleet, min(seconds, 3.0), Way(flood=True))
-    return cost, _cost(paced, seconds), _cost(flood, min(seconds, 3.0))
+    return cost, scraped, _cost(paced, seconds), _cost(flood, min(seconds, 3.0))
+
+
+def _window(lab: Lab, daemon: Daemon, seconds: float) -> Cost:
+    pid = daemon.process.pid
+    probes, before, started = lab.ping()["probes"], cpu_time(pid), time.monotonic()
+    time.sleep(seconds)
+    used, elapsed = cpu_time(pid).since(before), time.monotonic() - started
+    probes = lab.ping()["probes"] - probes
+    if not probes:
+        raise BenchmarkError("the daemon sent nothing")
+    wrong = (
+        daemon.total("ftr_hop_probes_lost_total"),
+        daemon.total("ftr_traces_skipped_total"),
+    )
+    return Cost(used, probes, elapsed, resident_bytes(pid), *wrong)
 
 
 def _cost(found: Bare, seconds: float) -> Cost:
     return Cost(CpuTime(found.total, found.user), found.probes, seconds)
 
 
-def _table(fleet: Fleet, runs: list[tuple[Cost, Cost, Cost]]) -> Table:
-    daemons, paced, flood = ([run[number] for run in runs] for number in range(3))
+def _table(fleet: Fleet, runs: list[tuple[Cost, ...]]) -> Table:
+    alone, scraped, paced, flood = (list(costs) for costs in zip(*runs, strict=True))
     floors = {
         "÷ bare, paced": [each.per_probe for each in paced],
         "÷ bare, flood": [each.per_probe for each in flood],
     }
-    whole = {
+    return Table(
+        f"CPU per probe, {fleet.protocol.upper()}, {fleet.rate} probes/s",
+        _COLUMNS,
+        (
+            Row("daemon, not scraped", _whole(alone, floors)),
+            Row("daemon, each cycle scraped once", _whole(scraped, floors)),
+            Row("bare sendmsg + recvmsg, same bursts", _figures(paced)),
+            Row("bare sendmsg + recvmsg, no pause", _figures(flood)),
+        ),
+        (
+            f"{fleet.targets} targets, one round every {fleet.interval:g} s; scraped by gzip",
+            "lost: probes since the start that the daemon calls lost; the simulator answers all",
+        ),
+    )
+
+
+def _whole(daemons: list[Cost], floors: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    return {
         **_figures(daemons),
         **{
             name: ratios([each.per_probe for each in daemons], values)
@@ -98,19 +125,6 @@ def _table(fleet: Fleet, runs: list[tuple[Cost, Cost, Cost]]) -> Table:
         "lost": [each.lost for each in daemons],
         "skipped": [each.skipped for each in daemons],
     }
-    return Table(
-        f"CPU per probe, {fleet.protocol.upper()}, {fleet.rate} probes/s",
-        _COLUMNS,
-        (
-            Row("daemon, all included", whole),
-            Row("bare sendmsg + recvmsg, same bursts", _figures(paced)),
-            Row("bare sendmsg + recvmsg, no pause", _figures(flood)),
-        ),
-        (
-            f"{fleet.targets} targets, one round every {fleet.interval:g} s, no scrape",
-            "lost: probes since the start that the daemon calls lost; the simulator answers all",
-        ),
-    )
 
 
 def _figures(costs: list[Cost]) -> dict[str, list[float]]:

@@ -79,20 +79,25 @@ class Exposition:
         that are empty.
         """
         keys = None if targets is None else _keys(targets)
-        for number, key in enumerate(self._views.copy() if keys is None else keys, 1):
-            self._take(key)
-            if not number % _VIEWS_OF_A_PIECE:
-                yield b""
-        # What was updated meanwhile: little, since that took but a moment.
-        for key in self._views.copy() if keys is None else keys:
+        # What is updated while many are taken is little, and while that is taken, hardly anything.
+        for _ in range(2):
+            for number, key in enumerate(self._waiting(keys), 1):
+                self._take(key)
+                if not number % _VIEWS_OF_A_PIECE:
+                    yield b""
+        for key in self._waiting(keys):
             self._take(key)
         known = self._entries
         entries = tuple(known.values() if keys is None else (known[k] for k in keys if k in known))
         own = self._own.render(openmetrics, names) if keys is None else b""
         yield from _pieces(entries, _asked_for(names), own, openmetrics)
 
+    def _waiting(self, keys: Iterable[Key] | None) -> list[Key]:
+        """Of these keys, or of all, those with a view that nobody has asked for yet."""
+        return [key for key in (self._views if keys is None else keys) if key in self._views]
+
     def _take(self, key: Key) -> None:
-        """Take from the view of this key what it shows, if that has not been done."""
+        """Take from the view of this key what it shows, if it is still waiting."""
         view = self._views.pop(key, None)
         if view is not None:
             try:
