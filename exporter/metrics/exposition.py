@@ -22,7 +22,7 @@ _HEADERS = {
 }
 _TARGETS_OF_A_PIECE = 16
 """So many targets' lines of one metric are made in one go: some ten microseconds of work."""
-_VIEWS_OF_A_PIECE = 4
+_VIEWS_OF_A_PIECE = 2
 """The numbers of so many views are taken in one go: some hundred microseconds of work."""
 
 
