@@ -161,11 +161,15 @@ class Observer:
         return frozenset(series)
 
     def state(self) -> State:
-        """Everything now; memory without what this test itself keeps."""
+        """Everything now; memory without what this test itself keeps.
+
+        What is on show changes with a scrape: after one, all of it is of the calm.
+        """
+        series = self.scrape()
         gc.collect()
         memory = tracemalloc.take_snapshot().filter_traces([_NOT_THE_TEST_ITSELF])
         return State(
-            self.scrape(),
+            series,
             len(self._network.sockets),
             len(asyncio.all_tasks()),
             len(os.listdir("/proc/self/fd")),
