@@ -102,6 +102,8 @@ class Exposition:
         if view is not None:
             try:
                 self._take_from(view, self._entries.get(key))
+            except MemoryError:
+                raise
             except Exception:
                 # A bug with one target must not end the metrics of all the others.
                 self._failed(view)
