@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from benchmarks.daemon import BenchmarkError, Daemon, running
+from benchmarks.daemon import Daemon, running
 from benchmarks.figures import Column, Row, Table, ratios
 from benchmarks.fleet import Fleet
 from benchmarks.floor import Bare, Way, bare
-from benchmarks.process import CpuTime, cpu_time, resident_bytes
+from benchmarks.process import CpuTime, resident_bytes
 from benchmarks.scraper import Scraper
 from benchmarks.size import Size
+from benchmarks.steady import watch
 from tests.lab.lab import Lab
 
 _MICRO = 1e6
@@ -74,18 +74,13 @@ def _run(lab: Lab, fleet: Fleet, seconds: float) -> tuple[Cost, ...]:
 
 
 def _window(lab: Lab, daemon: Daemon, seconds: float) -> Cost:
-    pid = daemon.process.pid
-    probes, before, started = lab.ping()["probes"], cpu_time(pid), time.monotonic()
-    time.sleep(seconds)
-    used, elapsed = cpu_time(pid).since(before), time.monotonic() - started
-    probes = lab.ping()["probes"] - probes
-    if not probes:
-        raise BenchmarkError("the daemon sent nothing")
+    seen = watch(lab, daemon, seconds)
     wrong = (
         daemon.total("ftr_hop_probes_lost_total"),
         daemon.total("ftr_traces_skipped_total"),
     )
-    return Cost(used, probes, elapsed, resident_bytes(pid), *wrong)
+    resident = resident_bytes(daemon.process.pid)
+    return Cost(seen.cpu, seen.probes, seen.seconds, resident, *wrong)
 
 
 def _cost(found: Bare, seconds: float) -> Cost:
