@@ -224,6 +224,14 @@ def test_what_ends_before_the_first_line_is_shown() -> None:
     assert {name for (name,), count in counts.items() if count == 2} == {"target-0", "target-39"}
 
 
+def test_who_asks_for_the_exporters_own_metrics_alone_has_no_numbers_taken() -> None:
+    """Nothing comes before the one piece; the targets still wait for who asks for them."""
+    exposition = an_exposition(*(a_target(f"target-{number}") for number in range(40)))
+    assert b"".join(exposition.chunks(None, ["ftr_series_dropped"], False))
+    assert len(list(exposition.chunks(None, ["ftr_series_dropped"], False))) == 1
+    assert len(samples(text_of(exposition, "target-7"))) > 20
+
+
 def test_a_bug_with_one_target_spares_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told once a cycle; the target shows what it showed before."""
     told: list[View] = []

@@ -78,7 +78,10 @@ class Exposition:
         by one, some of them empty, and all show one moment: the one after those at the beginning
         that are empty.
         """
+        asked = _asked_for(names)
         keys = None if targets is None else _keys(targets)
+        if not asked:
+            keys = ()
         # What is updated while many are taken is little, and while that is taken, hardly anything.
         for _ in range(2):
             for number, key in enumerate(self._waiting(keys), 1):
@@ -89,8 +92,8 @@ class Exposition:
             self._take(key)
         known = self._entries
         entries = tuple(known.values() if keys is None else (known[k] for k in keys if k in known))
-        own = self._own.render(openmetrics, names) if keys is None else b""
-        yield from _pieces(entries, _asked_for(names), own, openmetrics)
+        own = self._own.render(openmetrics, names) if targets is None else b""
+        yield from _pieces(entries, asked, own, openmetrics)
 
     def _waiting(self, keys: Iterable[Key] | None) -> list[Key]:
         """Of these keys, or of all, those with a view that nobody has asked for yet."""
@@ -166,7 +169,7 @@ def _text(name: str, entries: Iterable[_Entry]) -> bytes:
     return "".join(found).encode("utf-8", "replace")
 
 
-def _asked_for(names: Collection[str] | None) -> Iterable[MetricFamily]:
+def _asked_for(names: Collection[str] | None) -> Sequence[MetricFamily]:
     if names is None:
         return PATH_FAMILIES
     wanted = frozenset(names)
