@@ -61,6 +61,7 @@ LEVELS: dict[str, int] = {
     "exporter.config": 4,
     "exporter.discovery": 4,
     "exporter.metrics": 4,
+    "exporter.metrics.columns": 1,
     "exporter.metrics.families": 1,
     "exporter.metrics.family": 1,
     "exporter.metrics.limit": 1,

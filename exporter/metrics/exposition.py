@@ -164,9 +164,13 @@ def _text(name: str, entries: Iterable[_Entry]) -> bytes:
     """All lines of one metric of these targets."""
     lines, found = LINES[name], list[str]()
     for entry in entries:
-        some = lines(entry.shown)
-        found += some[: entry.left[name]] if name in entry.left else some
+        text = lines(entry.shown)
+        found.append(_first(text, entry.left[name]) if name in entry.left else text)
     return "".join(found).encode("utf-8", "replace")
+
+
+def _first(text: str, lines: int) -> str:
+    return "".join([f"{line}\n" for line in text.split("\n")[:lines]])
 
 
 def _asked_for(names: Collection[str] | None) -> Sequence[MetricFamily]:

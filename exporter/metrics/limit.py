@@ -24,36 +24,42 @@ _OF_A_TARGET, _OF_A_HOP, _OF_A_RESPONDER = 20, 4, 9
 
 
 def cuts(shown: Shown, limit: int) -> tuple[Mapping[str, int], int]:
-    """How many entries of a metric may stay, by its name, where not all may; how many series go."""
+    """How many lines of a metric may stay, by its name, where not all may; how many series go.
+
+    No histogram is cut in the middle.
+    """
     if _at_most(shown) <= limit:
         return {}, 0
-    found = {name: lines(shown) for name, lines in LINES.items()}
-    weights = {name: each[0].count("\n") for name, each in found.items() if each}
-    excess = sum(len(found[name]) * weight for name, weight in weights.items()) - limit
+    found = {name: lines(shown).count("\n") for name, lines in LINES.items()}
+    excess = sum(found.values()) - limit
     left: dict[str, int] = {}
     dropped = 0
     for name in _FIRST_TO_GO:
         if dropped >= excess:
             break
         if found[name]:
-            gone = min(len(found[name]), -(-(excess - dropped) // weights[name]))
-            left[name] = len(found[name]) - gone
-            dropped += gone * weights[name]
+            each = _of_histogram(shown) if name == families.HOP_RTT_HISTOGRAM.name else 1
+            gone = min(found[name], -(-(excess - dropped) // each) * each)
+            left[name] = found[name] - gone
+            dropped += gone
     return left, dropped
+
+
+def _of_histogram(shown: Shown) -> int:
+    """The series of one histogram of round-trip times."""
+    return len(shown.rtt.counts) + 2
 
 
 def _at_most(shown: Shown) -> int:
     """No fewer series than the target has, counted without making them."""
-    histogram = len(shown.rtt.counts) + 2
-    of_responder = _OF_A_RESPONDER
-    if any(each.buckets is not None for each in shown.responders):
-        of_responder += histogram
+    histogram = _of_histogram(shown)
     return (
         _OF_A_TARGET
         + len(shown.errors)
         + histogram
         + (len(shown.duration.counts) + 2)
-        + len(shown.hops) * _OF_A_HOP
-        + len(shown.responders) * of_responder
+        + len(shown.hops.ttls) * _OF_A_HOP
+        + len(shown.responders.at) * _OF_A_RESPONDER
+        + len(shown.responders.buckets) * histogram
         + len(shown.links)
     )

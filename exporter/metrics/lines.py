@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from exporter.metrics import families
 from exporter.metrics.family import MetricFamily
-from exporter.metrics.shown import HopShown, Responder, Shown
+from exporter.metrics.shown import Shown
 from exporter.metrics.text import Buckets, escape, histogram_lines, number
 from exporter.reading.words import reason_in_words
 
-Lines = Callable[[Shown], list[str]]
-"""What one metric has to show of a target: each entry is one line, or all lines of a histogram."""
+Lines = Callable[[Shown], str]
+"""What one metric has to show of a target."""
+
+_CLOSE = len("} ")
+"""What a responder's labels end with."""
 
 _Row = tuple[MetricFamily, Lines]
 
@@ -21,9 +24,9 @@ _Row = tuple[MetricFamily, Lines]
 def _single(family: MetricFamily, value: Callable[[Shown], float | None]) -> _Row:
     """A metric without labels of its own; None where there is nothing to show."""
 
-    def lines(shown: Shown) -> list[str]:
+    def lines(shown: Shown) -> str:
         found = value(shown)
-        return [] if found is None else [f"{family.name}{{{shown.labels}}} {number(found)}\n"]
+        return "" if found is None else f"{family.name}{{{shown.labels}}} {number(found)}\n"
 
     return family, lines
 
@@ -31,46 +34,51 @@ def _single(family: MetricFamily, value: Callable[[Shown], float | None]) -> _Ro
 def _labelled(family: MetricFamily, more: Callable[[Shown], str | None]) -> _Row:
     """An info metric: `more` gives the labels of its own, None where there is nothing to show."""
 
-    def lines(shown: Shown) -> list[str]:
+    def lines(shown: Shown) -> str:
         labels = more(shown)
-        return [] if labels is None else [f"{family.name}{{{shown.labels},{labels}}} 1\n"]
+        return "" if labels is None else f"{family.name}{{{shown.labels},{labels}}} 1\n"
 
     return family, lines
 
 
 def _histogram(family: MetricFamily, buckets: Callable[[Shown], Buckets]) -> _Row:
-    return family, lambda shown: [histogram_lines(family.name, shown.labels, buckets(shown))]
+    return family, lambda shown: histogram_lines(family.name, shown.labels, buckets(shown))
 
 
-def _of_hops(family: MetricFamily, field: str) -> _Row:
-    """A metric with one series for each TTL that has this field."""
-    value: Callable[[HopShown], float | None] = attrgetter(field)
+def _hops(family: MetricFamily, tails: Callable[[Shown], Sequence[str]]) -> _Row:
+    """A metric of hops: `tails` are its lines from the value of `hop` on."""
 
-    def lines(shown: Shown) -> list[str]:
-        head = _head(family, shown)
-        return [
-            f'{head}{hop.ttl}"}} {found!r}\n'
-            for hop in shown.hops
-            if (found := value(hop)) is not None
-        ]
+    def lines(shown: Shown) -> str:
+        found = tails(shown)
+        head = f'{family.name}{{{shown.labels},hop="'
+        return head + head.join(found) if found else ""
 
     return family, lines
 
 
-def _of_responders(family: MetricFamily, field: str) -> _Row:
+def _of_hops(family: MetricFamily, column: str) -> _Row:
+    """A metric with one series for each TTL that has a number in this column."""
+    values: Callable[[Shown], Sequence[float | None]] = attrgetter(f"hops.{column}")
+    return _hops(
+        family,
+        lambda shown: [
+            f'{ttl}"}} {found!r}\n'
+            for ttl, found in zip(shown.hops.ttls, values(shown), strict=True)
+            if found is not None
+        ],
+    )
+
+
+def _of_responders(family: MetricFamily, column: str) -> _Row:
     """A metric with one series for each address that answered."""
-    value: Callable[[Responder], float] = attrgetter(field)
-
-    def lines(shown: Shown) -> list[str]:
-        head = _head(family, shown)
-        return [f"{head}{each.who}}} {value(each)!r}\n" for each in shown.responders]
-
-    return family, lines
-
-
-def _head(family: MetricFamily, shown: Shown) -> str:
-    """A line up to the value of the label `hop`, without its end."""
-    return f'{family.name}{{{shown.labels},hop="'
+    values: Callable[[Shown], Sequence[object]] = attrgetter(f"responders.{column}")
+    return _hops(
+        family,
+        lambda shown: [
+            f"{who}{found}\n"
+            for who, found in zip(shown.responders.who, values(shown), strict=True)
+        ],
+    )
 
 
 def _target_info(shown: Shown) -> str:
@@ -110,58 +118,49 @@ def _mtu(shown: Shown) -> int | None:
 
 
 def _hop_loss(shown: Shown) -> list[str]:
-    """A silent hop has a series too, of no address."""
-    head, responders = _head(families.HOP_LOSS, shown), iter(shown.responders)
-    lines: list[str] = []
-    for hop in shown.hops:
-        heard = [next(responders) for _ in range(hop.responders)]
-        if hop.loss is not None:
-            who = [each.who for each in heard] or [f'{hop.ttl}",address="",asn=""']
-            loss = f"}} {hop.loss!r}\n" if heard else "} 1\n"
-            lines += [f"{head}{each}{loss}" for each in who]
-    return lines
+    hops = shown.hops
+    return [f"{at}{loss}\n" for at, loss in zip(hops.loss_at, hops.loss, strict=True)]
 
 
-def _hop_distribution(shown: Shown) -> list[str]:
-    name, at = families.HOP_RTT_HISTOGRAM.name, f'{shown.labels},hop="'
-    return [
-        histogram_lines(name, at + each.who, each.buckets)
-        for each in shown.responders
-        if each.buckets is not None
-    ]
+def _hop_distribution(shown: Shown) -> str:
+    name, heard = families.HOP_RTT_HISTOGRAM.name, shown.responders
+    if not heard.buckets:
+        return ""
+    return "".join(
+        [
+            histogram_lines(name, f'{shown.labels},hop="{who[:-_CLOSE]}', buckets)
+            for who, buckets in zip(heard.who, heard.buckets, strict=True)
+        ]
+    )
 
 
 def _hop_return(shown: Shown) -> list[str]:
-    head = _head(families.HOP_RETURN, shown)
+    heard = shown.responders
     return [
-        f'{head}{each.ttl}",address="{escape(each.address)}"}} {each.back}\n'
-        for each in shown.responders
-        if each.back is not None
+        f'{ttl}",address="{escape(address)}"}} {back}\n'
+        for (ttl, address, _), back in zip(heard.at, heard.back, strict=True)
+        if back is not None
     ]
 
 
 def _hop_info(shown: Shown) -> list[str]:
-    head = _head(families.HOP_INFO, shown)
+    heard = shown.responders
     return [
-        f'{head}{each.who},as_name="{escape(each.known.as_name or "")}"'
-        f',prefix="{escape(each.known.prefix or "")}"'
-        f',country="{escape(each.known.country or "")}"'
-        f',hostname="{escape(each.known.hostname or "")}",mpls="{each.mpls}"}} 1\n'
-        for each in shown.responders
+        f'{who[:-_CLOSE]},as_name="{escape(known.as_name or "")}"'
+        f',prefix="{escape(known.prefix or "")}"'
+        f',country="{escape(known.country or "")}"'
+        f',hostname="{escape(known.hostname or "")}",mpls="{mpls}"}} 1\n'
+        for who, known, mpls in zip(heard.who, heard.known, heard.mpls, strict=True)
     ]
 
 
 def _links(shown: Shown) -> list[str]:
-    head = _head(families.LINK_INFO, shown)
-    return [
-        f'{head}{ttl}",source="{escape(source)}",destination="{escape(destination)}"}} 1\n'
-        for ttl, source, destination in shown.links
-    ]
+    return [f"{link}1\n" for link in shown.links]
 
 
-def _errors(shown: Shown) -> list[str]:
+def _errors(shown: Shown) -> str:
     head = f"{families.ERRORS.name}{{{shown.labels},reason="
-    return [f'{head}"{escape(reason)}"}} {count}\n' for reason, count in shown.errors]
+    return "".join([f'{head}"{escape(reason)}"}} {count}\n' for reason, count in shown.errors])
 
 
 def _rows() -> Iterator[_Row]:
@@ -190,11 +189,11 @@ def _rows() -> Iterator[_Row]:
     yield _of_responders(families.HOP_REPLY_SECONDS, "seconds")
     yield _of_hops(families.HOP_SENT, "sent")
     yield _of_hops(families.HOP_LOST, "lost")
-    yield families.HOP_LOSS, _hop_loss
+    yield _hops(families.HOP_LOSS, _hop_loss)
     yield _of_hops(families.HOP_FORWARD_LOSS, "forward")
-    yield families.HOP_RETURN, _hop_return
-    yield families.HOP_INFO, _hop_info
-    yield families.LINK_INFO, _links
+    yield _hops(families.HOP_RETURN, _hop_return)
+    yield _hops(families.HOP_INFO, _hop_info)
+    yield _hops(families.LINK_INFO, _links)
     yield families.ERRORS, _errors
     yield _single(families.TRACES, field("traces"))
     yield _single(families.TRACES_SKIPPED, field("skipped"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 from exporter.model import Family, Protocol
@@ -17,6 +18,11 @@ class Buckets(NamedTuple):
     bounds: tuple[float, ...]
     counts: tuple[int, ...]
     sum: float
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> Buckets:
+        """As it is now."""
+        return cls(histogram.bounds, tuple(histogram.counts), histogram.sum)
 
 
 def escape(value: str) -> str:
@@ -41,15 +47,13 @@ def path_labels(target: Target, family: Family, protocol: Protocol) -> str:
 
 def histogram_lines(name: str, labels: str, histogram: Histogram | Buckets) -> str:
     """All lines of one histogram; buckets are cumulative and end with `+Inf`."""
-    head = f"{name}_bucket{{{labels}"
-    total = 0
-    lines = []
-    for count, bound in zip(histogram.counts, _bounds(histogram.bounds), strict=True):
-        total += count
-        lines.append(f"{head}{bound}{total}\n")
-    lines.append(f"{name}_sum{{{labels}}} {number(histogram.sum)}\n")
-    lines.append(f"{name}_count{{{labels}}} {total}\n")
-    return "".join(lines)
+    head, totals = f"{name}_bucket{{{labels}", list(accumulate(histogram.counts))
+    counted = zip(_bounds(histogram.bounds), totals, strict=True)
+    buckets = head.join([f"{bound}{total}\n" for bound, total in counted])
+    return (
+        f"{head}{buckets}{name}_sum{{{labels}}} {number(histogram.sum)}\n"
+        f"{name}_count{{{labels}}} {totals[-1]}\n"
+    )
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ knows several, or that keeps histograms, has an object for each address.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from exporter.model import Hop, Response
 from exporter.statistics.histogram import Histogram, never_back
@@ -50,22 +50,47 @@ class HopTallies:
         self._only: list[str | None] = []
         self._several: dict[int, dict[str, AddressTally]] = {}
 
-    def probes(self, ttl: int) -> tuple[int, int]:
-        """How many were sent with a TTL that was ever probed, and how many lost."""
-        place = ttl * _FIELDS
-        return int(self._counts[place + _SENT]), int(self._counts[place + _LOST])
+    def probes(self, ttls: Iterable[int]) -> tuple[list[int], list[int]]:
+        """How many were sent with each of these TTLs, all probed before, and how many lost."""
+        counts, places = self._counts, [ttl * _FIELDS for ttl in ttls]
+        return (
+            [int(counts[place + _SENT]) for place in places],
+            [int(counts[place + _LOST]) for place in places],
+        )
 
-    def address(self, ttl: int, address: str) -> AddressTally:
-        """What an address that has answered probes of a TTL adds up to."""
-        several = self._several.get(ttl)
-        return self._alone(ttl) if several is None else several[address]
+    def replies(
+        self, responders: Iterable[tuple[int, str]]
+    ) -> tuple[list[int], list[float], list[Histogram]]:
+        """What those add up to who have answered, by TTL and address: replies, seconds of RTT.
+
+        The histograms of their RTTs besides, or none at all.
+        """
+        replies: list[int] = []
+        seconds: list[float] = []
+        histograms: list[Histogram] = []
+        for ttl, address in responders:
+            several = self._several.get(ttl)
+            if several is None:
+                place = ttl * _FIELDS
+                replies.append(int(self._counts[place + _REPLIES]))
+                seconds.append(self._counts[place + _SECONDS])
+            else:
+                one = several[address]
+                replies.append(one.replies)
+                seconds.append(one.seconds)
+                if one.histogram is not None:
+                    histograms.append(one.histogram)
+        return replies, seconds, histograms
 
     def addresses(self, ttl: int) -> Mapping[str, AddressTally]:
         """Who answered probes of a TTL, the longest unheard first."""
         several, only = self._several.get(ttl), self._only[ttl]
         if several is not None:
             return several
-        return {} if only is None else {only: self._alone(ttl)}
+        if only is None:
+            return {}
+        (replies,), (seconds,), _ = self.replies([(ttl, only)])
+        return {only: AddressTally(replies, seconds, None)}
 
     def add(self, hops: Sequence[Hop], *, confirming: bool = False) -> None:
         """Count what a trace showed; a `confirming` one belongs to the cycle before it."""
@@ -120,11 +145,6 @@ class HopTallies:
         several = self._several[ttl] = dict(self.addresses(ttl))
         self._only[ttl] = None
         return several
-
-    def _alone(self, ttl: int) -> AddressTally:
-        place = ttl * _FIELDS
-        replies, seconds = self._counts[place + _REPLIES], self._counts[place + _SECONDS]
-        return AddressTally(int(replies), seconds, None)
 
 
 def _forget_longest_unheard(addresses: dict[str, AddressTally], heard_now: int) -> None:
