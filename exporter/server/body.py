@@ -6,11 +6,12 @@ import asyncio
 import socket
 import struct
 import time
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from aiohttp import hdrs, web
 
+from exporter.server.compression import compressor
+from exporter.server.compression import gzip as compressed
 from exporter.server.negotiate import accepts_gzip
 
 SLICE = 256 * 1024
@@ -22,8 +23,6 @@ _LONG = 0.002
 WRITE_TIMEOUT = 30.0
 """Seconds that a client has to take one slice."""
 
-_GZIP = zlib.MAX_WBITS | 16
-_LEVEL = 1
 # struct linger, on for 0 seconds; its fields are ints, shorts with the sockets of Windows.
 _RESET = struct.pack("hh" if hasattr(socket, "SO_EXCLUSIVEADDRUSE") else "ii", 1, 0)
 
@@ -55,9 +54,8 @@ async def send(
 ) -> web.StreamResponse:
     """Answer 200 with the joined pieces, gzipped where the client takes it.
 
-    A small body goes out whole with its length. A large one is streamed: compressed in a
-    thread, slice by slice, giving way to the event loop between them. Pieces may be made by asking
-    for them.
+    A small body goes out whole with its length. A large one is streamed slice by slice, giving way
+    to the event loop between them. Pieces may be made by asking for them.
     """
     gzip = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
     all_headers = {
@@ -72,7 +70,7 @@ async def send(
     second = next(groups, None)
     if second is None:
         body = b"".join(first)
-        return web.Response(body=_gzip(body) if gzip else body, headers=all_headers)
+        return web.Response(body=compressed(body) if gzip else body, headers=all_headers)
     response = web.StreamResponse(headers=all_headers)
     await response.prepare(request)
     if request.method != hdrs.METH_HEAD:
@@ -86,19 +84,18 @@ async def _stream(
     groups: Iterator[list[memoryview | bytes]],
     gzip: bool,
 ) -> None:
-    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP) if gzip else None
+    stream = compressor() if gzip else None
     try:
         for group in groups:
-            if compressor is None:
-                data = b"".join(group)
-                await asyncio.sleep(0)
-            else:
-                data = await asyncio.to_thread(_compress, compressor, group)
+            data = b"".join(group)
+            if stream is not None:
+                data = stream.compress(data)
+            await asyncio.sleep(0)
             if data:
                 async with asyncio.timeout(WRITE_TIMEOUT):
                     await response.write(data)
-        if compressor is not None:
-            await response.write(compressor.flush())
+        if stream is not None:
+            await response.write(stream.flush())
     except TimeoutError:
         hang_up(request)
         raise ConnectionResetError("the client took no data in time") from None
@@ -126,12 +123,3 @@ def _chain(
 def _cut(piece: bytes, most: int) -> Iterator[memoryview]:
     view = memoryview(piece)
     return (view[start : start + most] for start in range(0, len(view), most))
-
-
-def _gzip(body: bytes) -> bytes:
-    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    return compressor.compress(body) + compressor.flush()
-
-
-def _compress(compressor: zlib._Compress, group: list[memoryview | bytes]) -> bytes:
-    return compressor.compress(b"".join(group))
