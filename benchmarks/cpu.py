@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from benchmarks.daemon import Daemon, running
+from benchmarks.daemon import Daemon
 from benchmarks.figures import Column, Row, Table, ratios
 from benchmarks.fleet import Fleet
+from benchmarks.fleetrun import fleet_lab, pinned
 from benchmarks.floor import Bare, Way, bare
-from benchmarks.process import CpuTime, resident_bytes
+from benchmarks.process import CpuTime, only_on, resident_bytes, two_cores
 from benchmarks.scraper import Scraper
 from benchmarks.size import Size
 from benchmarks.steady import watch
@@ -54,7 +55,7 @@ def cpu(size: Size) -> Iterator[Table]:
     """One table for each rate and protocol; UDP at the highest rate only."""
     fleets = [Fleet(rate, size.interval) for rate in size.rates]
     for fleet in (*fleets, Fleet(size.rates[-1], size.interval, "udp")):
-        with Lab(fleet.world()) as lab:
+        with fleet_lab(fleet) as lab:
             runs = [_run(lab, fleet, size.window) for _ in range(size.runs)]
         yield _table(fleet, runs)
 
@@ -62,14 +63,16 @@ def cpu(size: Size) -> Iterator[Table]:
 def _run(lab: Lab, fleet: Fleet, seconds: float) -> tuple[Cost, ...]:
     """The daemon, and while it is scraped; the bare loop that sends as it does, and the one that
 
-    never pauses.
+    never pauses. All of them on one core, the simulator on the other.
     """
-    with running(lab, fleet) as daemon:
+    with pinned(lab, fleet) as daemon:
+        daemon.wait_until_traced(fleet)
         cost = _window(lab, daemon, seconds)
         with Scraper(daemon, fleet.interval):
             scraped = _window(lab, daemon, seconds)
-    paced = bare(lab, fleet, seconds, Way())
-    flood = bare(lab, fleet, min(seconds, 3.0), Way(flood=True))
+    with only_on(two_cores()[1]):
+        paced = bare(lab, fleet, seconds, Way())
+        flood = bare(lab, fleet, min(seconds, 3.0), Way(flood=True))
     return cost, scraped, _cost(paced, seconds), _cost(flood, min(seconds, 3.0))
 
 
@@ -104,6 +107,7 @@ def _table(fleet: Fleet, runs: list[tuple[Cost, ...]]) -> Table:
         ),
         (
             f"{fleet.targets} targets, one round every {fleet.interval:g} s; scraped by gzip",
+            "daemon and bare loops on one core, the compiled simulator on the other",
             "lost: probes since the start that the daemon calls lost; the simulator answers all",
         ),
     )

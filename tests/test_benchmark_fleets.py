@@ -138,3 +138,18 @@ def test_a_core_is_taken_and_given_back() -> None:
         assert os.sched_getaffinity(0) == {max(before)}
     assert os.sched_getaffinity(0) == before
     assert peak_resident_bytes(os.getpid()) >= resident_bytes(os.getpid()) * 0.5
+
+
+@in_lab
+def test_cpu_per_probe_has_its_floor_in_the_same_run() -> None:
+    """Bare system calls cost less than the daemon, both for ICMP and UDP."""
+    found = tables("cpu")
+    assert [title.split(",")[1].strip() for title in found] == ["ICMP", "UDP"]
+    for table in found.values():
+        flood = figure(table, "bare sendmsg + recvmsg, no pause", "CPU / probe")
+        for row in ("daemon, not scraped", "daemon, each cycle scraped once"):
+            daemon = figure(table, row, "CPU / probe")
+            assert 0 < flood < daemon
+            assert figure(table, row, "÷ bare, flood") == pytest.approx(daemon / flood)
+            assert figure(table, row, "resident") > 10
+            assert figure(table, row, "lost") < 15, "more than one trace"

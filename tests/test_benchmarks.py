@@ -75,21 +75,6 @@ def test_latency_is_measured_in_two_ways_that_agree() -> None:
 
 
 @in_lab
-def test_cpu_per_probe_has_its_floor_in_the_same_run() -> None:
-    """Bare system calls cost less than the daemon, both for ICMP and UDP."""
-    found = tables("cpu")
-    assert [title.split(",")[1].strip() for title in found] == ["ICMP", "UDP"]
-    for table in found.values():
-        flood = figure(table, "bare sendmsg + recvmsg, no pause", "CPU / probe")
-        for row in ("daemon, not scraped", "daemon, each cycle scraped once"):
-            daemon = figure(table, row, "CPU / probe")
-            assert 0 < flood < daemon
-            assert figure(table, row, "÷ bare, flood") == pytest.approx(daemon / flood)
-            assert figure(table, row, "resident") > 10
-            assert figure(table, row, "lost") < 15, "more than one trace"
-
-
-@in_lab
 def test_one_trace_names_every_hop_that_answers() -> None:
     """Our command named all hops of one path, and all but the silent one of the other."""
     found = tables("onetrace")
