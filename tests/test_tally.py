@@ -26,7 +26,7 @@ def test_a_trace_is_counted() -> None:
     assert (tally.traces, tally.sent, tally.lost) == (1, 3, 1)
     assert (tally.rtt.counts, tally.rtt.sum) == ([0, 2, 0], 0.006)
     assert (tally.duration.counts[:3], tally.duration.sum) == ([0, 1, 0], 0.07)
-    assert tally.hops.probes([1]) == ([3], [1])
+    assert [list(each) for each in tally.hops.probes([1])] == [[3], [1]]
     answered = tally.hops.addresses(1)["a"]
     assert (answered.replies, answered.seconds) == (2, 0.75)
     assert answered.histogram is None
@@ -71,7 +71,7 @@ def test_sums_never_fall() -> None:
     hop = a_hop(1, a_response("a", -5.0), a_response("a", math.nan), sent=1)
     tally.add(a_trace(hop, sent=0, rtts=(-5.0,), duration=-1.0))
     assert (tally.sent, tally.lost, tally.rtt.sum, tally.duration.sum) == (1, 0, 1.0, 0.5)
-    assert (tally.hops.probes([1])[1], tally.hops.addresses(1)["a"].seconds) == ([0], 1.0)
+    assert (tally.hops.probes([1])[1][0], tally.hops.addresses(1)["a"].seconds) == (0, 1.0)
     assert tally.hops.addresses(1)["a"].replies == 3
 
 
@@ -137,4 +137,4 @@ def test_in_little_room_nothing_is_lost(
         found = tally.hops.addresses(ttl)
         assert list(known.items()) == [(k, (v.replies, v.seconds)) for k, v in found.items()]
         answers = sum(number for number, _ in known.values())
-        assert tally.hops.probes([ttl]) == ([2 * answers], [answers])
+        assert [each[0] for each in tally.hops.probes([ttl])] == [2 * answers, answers]

@@ -59,7 +59,7 @@ def _at_most(shown: Shown) -> int:
         + histogram
         + (len(shown.duration.counts) + 2)
         + len(shown.hops.ttls) * _OF_A_HOP
-        + len(shown.responders.at) * _OF_A_RESPONDER
+        + len(shown.responders.ttls) * _OF_A_RESPONDER
         + len(shown.responders.buckets) * histogram
         + len(shown.links)
     )

@@ -138,7 +138,7 @@ def _hop_return(shown: Shown) -> list[str]:
     heard = shown.responders
     return [
         f'{ttl}",address="{escape(address)}"}} {back}\n'
-        for (ttl, address, _), back in zip(heard.at, heard.back, strict=True)
+        for ttl, address, back in zip(heard.ttls, heard.addresses, heard.back, strict=True)
         if back is not None
     ]
 

@@ -5,10 +5,9 @@ Nothing of it changes afterwards, so that a scrape that takes a while still show
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from exporter.metrics.columns import At, HopsShown, Responders, hops_shown, responders_shown
+from exporter.metrics.columns import HopsShown, Responders, hops_shown, responders_shown
 from exporter.metrics.text import Buckets, escape
 from exporter.model import Trace
 from exporter.monitoring.view import PathFacts, View
@@ -40,7 +39,7 @@ class Shown(NamedTuple):
     duration: Buckets
     hops: HopsShown
     responders: Responders
-    links: Sequence[str]
+    links: tuple[str, ...]
 
 
 def shown(view: View, labels: str, former: Shown | None = None) -> Shown:
@@ -67,7 +66,7 @@ def shown(view: View, labels: str, former: Shown | None = None) -> Shown:
         Buckets.of(tally.duration),
         hops_shown(view, hops, responders),
         responders,
-        () if trace is None else _links(trace, responders.at, former),
+        () if trace is None else _links(trace, responders, former),
     )
 
 
@@ -77,12 +76,17 @@ def _identity(path: Path, numbers: tuple[int, ...], former: Shown | None) -> str
     return f'path_id="{path_id(path)}",as_path="{" ".join(map(str, numbers))}"'
 
 
-def _links(trace: Trace, at: tuple[At, ...], former: Shown | None) -> Sequence[str]:
+def _links(trace: Trace, responders: Responders, former: Shown | None) -> tuple[str, ...]:
     """Where at each hop one answers, the same as before, the links are the same as well."""
-    one_each = len({ttl for ttl, _, _ in at}) == len(at)
-    if former is not None and former.responders.at is at and one_each:
+    if (
+        former is not None
+        and former.responders.addresses is responders.addresses
+        and responders.one_each
+    ):
         return former.links
-    return [
-        f'{ttl}",source="{escape(source)}",destination="{escape(destination)}"}} '
-        for ttl, source, destination in links(trace)
-    ]
+    return tuple(
+        [
+            f'{ttl}",source="{escape(source)}",destination="{escape(destination)}"}} '
+            for ttl, source, destination in links(trace)
+        ]
+    )

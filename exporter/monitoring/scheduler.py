@@ -53,9 +53,6 @@ class _Entry:
     regular: float
     task: asyncio.Task[None] | None = None
 
-    def __lt__(self, other: _Entry) -> bool:
-        return self.due < other.due or (self.due == other.due and self.order < other.order)
-
 
 def phase(name: str) -> float:
     """Where in its interval a job starts: 0 up to 1, the same on every machine and run."""
@@ -74,7 +71,8 @@ class Scheduler:
         self._slots = Slots(concurrency)
         self._warm_up = warm_up
         self._on_lag = on_lag
-        self._queue: list[_Entry] = []
+        self._queue: list[tuple[float, int, _Entry]] = []
+        """When each entry is due, and its order."""
         self._entries: dict[str, _Entry] = {}
         self._added = 0
         self._runs = False
@@ -93,7 +91,7 @@ class Scheduler:
             self._added += 1
             entry = _Entry(first, self._added, job, regular)
             self._entries[job.name] = entry
-            heapq.heappush(self._queue, entry)
+            heapq.heappush(self._queue, (first, entry.order, entry))
         self._arm()
 
     def retime(self, names: Iterable[str]) -> None:
@@ -102,16 +100,12 @@ class Scheduler:
         for name in names:
             entry = self._entries[name]
             entry.due = entry.regular = self._regular(entry.job, now)
-        heapq.heapify(self._queue)
-        self._arm()
+        self._sort()
 
     async def remove(self, names: Collection[str]) -> None:
         """Start these jobs no more; their running cycles are cancelled and have ended."""
         removed = [self._entries.pop(name) for name in names]
-        gone = {entry.order for entry in removed}
-        self._queue = [entry for entry in self._queue if entry.order not in gone]
-        heapq.heapify(self._queue)
-        self._arm()
+        self._sort()
         await _cancelled(removed)
 
     def resize(self, concurrency: int) -> None:
@@ -145,14 +139,19 @@ class Scheduler:
         finally:
             self._runs = False
             self._arm()
-            await _cancelled(self._queue)
+            await _cancelled(self._entries.values())
 
     def _regular(self, job: Job, now: float) -> float:
         return now + (phase(job.name) * job.interval - time.time()) % job.interval
 
+    def _sort(self) -> None:
+        self._queue = [(entry.due, entry.order, entry) for entry in self._entries.values()]
+        heapq.heapify(self._queue)
+        self._arm()
+
     def _arm(self) -> None:
         """Set the timer for the next start, if there is one."""
-        due = self._queue[0].due if self._runs and self._queue else None
+        due = self._queue[0][0] if self._runs and self._queue else None
         if self._timer is not None:
             if self._timer.when() == due:
                 return
@@ -170,14 +169,14 @@ class Scheduler:
 
     def _start_due(self) -> None:
         now = self._loop.time()
-        while self._queue and self._queue[0].due <= now:
-            entry = self._queue[0]
+        while self._queue and self._queue[0][0] <= now:
+            _, order, entry = self._queue[0]
             job, interval = entry.job, entry.job.interval
             self._on_lag(now - entry.due)
             following = entry.regular if entry.regular > entry.due else entry.due + interval
             missed = max(0, int((now - following) // interval) + 1) if following <= now else 0
             entry.due = following + missed * interval
-            heapq.heapreplace(self._queue, entry)
+            heapq.heapreplace(self._queue, (entry.due, order, entry))
             if entry.task is not None:
                 missed += 1
             else:

@@ -50,17 +50,17 @@ class HopTallies:
         self._only: list[str | None] = []
         self._several: dict[int, dict[str, AddressTally]] = {}
 
-    def probes(self, ttls: Iterable[int]) -> tuple[list[int], list[int]]:
+    def probes(self, ttls: Iterable[int]) -> tuple[Sequence[int], Sequence[int]]:
         """How many were sent with each of these TTLs, all probed before, and how many lost."""
         counts, places = self._counts, [ttl * _FIELDS for ttl in ttls]
         return (
-            [int(counts[place + _SENT]) for place in places],
-            [int(counts[place + _LOST]) for place in places],
+            array("q", [int(counts[place + _SENT]) for place in places]),
+            array("q", [int(counts[place + _LOST]) for place in places]),
         )
 
     def replies(
         self, responders: Iterable[tuple[int, str]]
-    ) -> tuple[list[int], list[float], list[Histogram]]:
+    ) -> tuple[Sequence[int], Sequence[float], list[Histogram]]:
         """What those add up to who have answered, by TTL and address: replies, seconds of RTT.
 
         The histograms of their RTTs besides, or none at all.
@@ -80,7 +80,7 @@ class HopTallies:
                 seconds.append(one.seconds)
                 if one.histogram is not None:
                     histograms.append(one.histogram)
-        return replies, seconds, histograms
+        return array("q", replies), array("d", seconds), histograms
 
     def addresses(self, ttl: int) -> Mapping[str, AddressTally]:
         """Who answered probes of a TTL, the longest unheard first."""
