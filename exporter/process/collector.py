@@ -1,9 +1,10 @@
 """When Python's garbage collector looks through memory: seldom, since next to nothing needs it.
 
-All that the cycles of targets make is freed by reference counts. The collector is for rings of
-references, and those that arise again and again are of closed connections (asyncio's transports,
-1.5 kB each). With ten thousand targets a look through all that lives stops the event loop for more
-than a second, and Python's own rule would look all the time, since what lives is always new.
+All that the cycles of targets make is freed by reference counts, and so is what scrapes leave. The
+collector is for rings of references, and those that arise again and again are of refused requests
+and of closed TLS connections, some kilobytes each. With ten thousand targets a look through all
+that lives stops the event loop for more than a second, and Python's own rule would look all the
+time, since what lives is always new.
 """
 
 from __future__ import annotations
@@ -21,12 +22,9 @@ _STATM = Path("/proc/self/statm")
 log = structlog.get_logger("collector")
 
 _RINGS = 20_000
-"""So many closed connections make a look worth it: 30 MB."""
+"""So many make a look worth it: 30 MB."""
 _SOME_RINGS, _MUCH_BYTES = 100, 64 << 20
-"""Fewer do where memory has grown by so much: connections cut off in an upload leave more. Without
-
-any, such growth is looked into when that is free.
-"""
+"""Fewer do where memory has grown by so much; without, that is looked into when it is free."""
 _LEAST_SECONDS = 3600.0
 _SHARE = 20_000
 """A look is free after so many times the seconds that the last one took."""
@@ -36,7 +34,7 @@ _LOOK_SECONDS = 10.0
 class Collector:
     """Takes the collector's place: call `spare`, then let `run` go on for as long as the program.
 
-    `rings` is to be counted up with each ring that is left behind.
+    `rings` is to be counted up with each connection or request that leaves one behind.
     """
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from exporter.server.lifecycle import Reload, reload_routes
 from exporter.server.negotiate import OPENMETRICS, TEXT, prefers_openmetrics
 from exporter.server.page import home_pieces, missing_page, target_page
 from exporter.server.probe import ProbeEndpoint, probe_route
-from exporter.server.replies import NAME, Handler, chosen, errors_as_json, header, missing, text
+from exporter.server.replies import NAME, Handler, chosen, header, missing, refusals, text
 from exporter.server.secure import secure
 from exporter.server.source import Source
 from exporter.server.static import assets, static
@@ -48,7 +48,7 @@ def make_app(
         )
     # Read at the start: an upgrade beneath a running daemon must not mix two versions.
     assets()
-    app = web.Application(middlewares=[errors_as_json])
+    app = web.Application(middlewares=[refusals])
     app.on_response_prepare.append(_secure_headers)
 
     async def let_listeners_go(_app: web.Application) -> None:

@@ -14,6 +14,8 @@ from exporter.process.collector import COLLECTOR
 from exporter.server.crowd import Crowd
 from exporter.server.secure import secure
 
+_READER = "_read_ready_cb"
+
 
 class Connection(web.RequestHandler):
     """A request that is no HTTP is the client's fault: 400, and a line at debug level at most.
@@ -39,9 +41,10 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell a handler that would else wait for something to send."""
+        transport = self.transport
         self._crowd.leave(self)
-        COLLECTOR.rings += 1
         super().connection_lost(exc)
+        COLLECTOR.rings += not _untied(transport)
         if self.when_lost is not None:
             self.when_lost()
 
@@ -53,6 +56,7 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what no handler could. Raises `ConnectionError` where an answer has begun."""
+        COLLECTOR.rings += 1
         if isinstance(exc, ConnectionError):
             raise exc
         if isinstance(exc, HttpProcessingError):
@@ -67,3 +71,14 @@ class Connection(web.RequestHandler):
         response.force_close()
         secure(response)
         return response
+
+
+def _untied(transport: asyncio.BaseTransport | None) -> bool:
+    """Whether what asyncio leaves of a connection is free now, and needs no collector.
+
+    A plain transport refers to itself by the method that it calls when there is something to read.
+    """
+    if getattr(transport, _READER, None) is None:
+        return False
+    setattr(transport, _READER, None)
+    return True

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from aiohttp import hdrs, web
 
+from exporter.process.collector import COLLECTOR
 from exporter.server.api import encode
 
 JSON = "application/json; charset=utf-8"
@@ -63,14 +64,19 @@ def json_error(status: int, message: str) -> web.Response:
 
 
 @web.middleware
-async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Under `/api/`, what the router refuses is refused in JSON too."""
+async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What the router refuses; under `/api/` it is refused in JSON."""
     try:
         return await handler(request)
     except web.HTTPError as error:
-        if not request.path.startswith("/api/"):
-            raise
-        response = json_error(error.status, error.reason)
+        # The request keeps the error, and the error all that it came through with the request; the
+        # router's own ring is small.
+        error.__traceback__ = None
+        COLLECTOR.rings += 1
+        if request.path.startswith("/api/"):
+            response = json_error(error.status, error.reason)
+        else:
+            response = web.Response(status=error.status, text=error.text)
         if isinstance(error, web.HTTPMethodNotAllowed):
             response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
         return response
