@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from aiohttp import hdrs, web
 
-from exporter.server.compression import compressor
-from exporter.server.compression import gzip as compressed
+from exporter.server.compression import compressed, compressor
 from exporter.server.negotiate import accepts_gzip
 
 SLICE = 256 * 1024

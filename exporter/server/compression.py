@@ -35,7 +35,7 @@ def compressor() -> Compressor:
     return stream
 
 
-def gzip(data: bytes) -> bytes:
+def compressed(data: bytes) -> bytes:
     """All of it in one go."""
     stream = compressor()
     return stream.compress(data) + stream.flush()
