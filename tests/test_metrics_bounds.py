@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client.samples import Sample
 
 from exporter.errors import ErrorReason
-from exporter.model import Family, FamilyChoice, Hop, StopReason, Trace
+from exporter.model import Family, FamilyChoice, Hop, HostInfo, StopReason, Trace
 from exporter.monitoring.view import View
 from exporter.settings import Module, Target
 from exporter.statistics.tally import Tally
@@ -135,3 +136,35 @@ def test_counters_never_fall_and_gone_hops_are_gone(traces: list[Trace]) -> None
         openmetrics = an_exposition(view).chunks(["example"], None, True)
         assert openmetrics_families(b"".join(openmetrics).decode())
         before = now
+
+
+INFOS = st.dictionaries(
+    ADDRESS, st.builds(lambda asn: HostInfo(asn=asn), st.sampled_from([None, 64500, 64501]))
+)
+
+
+def other_rounds(trace: Trace, shift: int) -> Trace:
+    """The same answers, each hop's in other rounds."""
+    hops = []
+    for hop in trace.hops:
+        moved = [
+            each._replace(probe=each.probe._replace(round=(each.probe.round + shift * hop.ttl) % 4))
+            for each in hop.responses
+        ]
+        hops.append(hop._replace(responses=tuple(moved)))
+    return replace(trace, hops=tuple(hops))
+
+
+@settings(max_examples=100, deadline=None)
+@given(TRACES, st.lists(st.tuples(st.integers(0, 3), INFOS), min_size=2, max_size=4), TRACES)
+def test_what_is_kept_of_former_cycles_makes_no_difference(
+    trace: Trace, cycles: list[tuple[int, dict[str, HostInfo]]], last: Trace
+) -> None:
+    """Strings are taken over from cycle to cycle: the text is that of who saw the last one only."""
+    tally, going = Tally(TARGET.module), an_exposition()
+    traces = [(other_rounds(trace, shift), infos) for shift, infos in cycles]
+    for each, infos in [*traces, (last, {})]:
+        view = a_view(each, tally=tally, infos=infos)
+        going.update(view)
+        found = b"".join(going.chunks(["example"], None, False)).decode()
+        assert found == shown(view)
