@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from benchmarks.daemon import Daemon
 from benchmarks.figures import Column, Row, Table, ratios
 from benchmarks.fleet import Fleet
-from benchmarks.fleetrun import fleet_lab, pinned
-from benchmarks.floor import Bare, Way, bare
-from benchmarks.process import CpuTime, only_on, resident_bytes, two_cores
+from benchmarks.fleetrun import FLOOD_SECONDS, bare_loops, fleet_lab, pinned
+from benchmarks.floor import Bare
+from benchmarks.process import CpuTime, resident_bytes
 from benchmarks.scraper import Scraper
 from benchmarks.size import Size
 from benchmarks.steady import watch
@@ -70,10 +70,8 @@ def _run(lab: Lab, fleet: Fleet, seconds: float) -> tuple[Cost, ...]:
         cost = _window(lab, daemon, seconds)
         with Scraper(daemon, fleet.interval):
             scraped = _window(lab, daemon, seconds)
-    with only_on(two_cores()[1]):
-        paced = bare(lab, fleet, seconds, Way())
-        flood = bare(lab, fleet, min(seconds, 3.0), Way(flood=True))
-    return cost, scraped, _cost(paced, seconds), _cost(flood, min(seconds, 3.0))
+    paced, flood = bare_loops(lab, fleet, seconds)
+    return cost, scraped, _cost(paced, seconds), _cost(flood, min(seconds, FLOOD_SECONDS))
 
 
 def _window(lab: Lab, daemon: Daemon, seconds: float) -> Cost:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from benchmarks.daemon import BenchmarkError, Daemon, started
 from benchmarks.fleet import Fleet
-from benchmarks.floor import Way, bare
+from benchmarks.floor import Bare, Way, bare
 from benchmarks.process import hurry, only_on, peak_resident_bytes, resident_bytes, two_cores
 from benchmarks.rtterror import METRIC, rtt_errors
 from benchmarks.scraper import Scraper
@@ -20,7 +20,7 @@ from benchmarks.steady import Window, watch
 from tests.lab.lab import Lab
 
 _PACED_SECONDS = 30.0
-_FLOOD_SECONDS = 3.0
+FLOOD_SECONDS = 3.0
 _SETTLED_SECONDS = 2.0
 
 
@@ -77,11 +77,17 @@ def pinned(lab: Lab, fleet: Fleet) -> Iterator[Daemon]:
         yield daemon
 
 
-def floor(lab: Lab, fleet: Fleet, seconds: float) -> Floor:
-    """The bare loops on the core on which the daemon was."""
+def bare_loops(lab: Lab, fleet: Fleet, seconds: float) -> tuple[Bare, Bare]:
+    """On the daemon's core: with its bursts, and for `FLOOD_SECONDS` without a pause."""
     with only_on(two_cores()[1]):
-        paced = bare(lab, fleet, min(seconds, _PACED_SECONDS), Way())
-        flood = bare(lab, fleet, min(seconds, _FLOOD_SECONDS), Way(flood=True))
+        paced = bare(lab, fleet, seconds, Way())
+        flood = bare(lab, fleet, min(seconds, FLOOD_SECONDS), Way(flood=True))
+    return paced, flood
+
+
+def floor(lab: Lab, fleet: Fleet, seconds: float) -> Floor:
+    """What both loops cost."""
+    paced, flood = bare_loops(lab, fleet, min(seconds, _PACED_SECONDS))
     return Floor(paced.total / paced.probes, flood.total / flood.probes)
 
 

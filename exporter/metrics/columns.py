@@ -86,7 +86,7 @@ def _loss(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The ends of labels, and the loss as text."""
     ratios = tuple([_ratio(hop.sent, len(hop.responses)) for hop in hops])
-    if ttls is responders.ttls and "" not in ratios:
+    if ttls == responders.ttls and "" not in ratios:
         return responders.who, ratios
     who = iter(responders.who)
     loss_at: list[str] = []
@@ -94,7 +94,7 @@ def _loss(
     for hop, ratio in zip(hops, ratios, strict=True):
         heard = [next(who) for _ in hop.addresses]
         if ratio:
-            loss_at += heard or [f'{hop.ttl}",address="",asn=""}} ']
+            loss_at += heard or [f'{hop.ttl}",address="",asn=""']
             loss += [ratio] * len(heard) or ["1"]
     return tuple(loss_at), tuple(loss)
 
@@ -150,7 +150,7 @@ def _by_address(responses: Sequence[Response]) -> Iterable[tuple[str, Sequence[R
 
 
 def _who(ttl: int, address: str, asn: int | None) -> str:
-    return f'{ttl}",address="{escape(address)}",asn="{"" if asn is None else asn}"}} '
+    return f'{ttl}",address="{escape(address)}",asn="{"" if asn is None else asn}"'
 
 
 def _round_trips(

@@ -15,9 +15,6 @@ from exporter.reading.words import reason_in_words
 Lines = Callable[[Shown], str]
 """What one metric has to show of a target."""
 
-_CLOSE = len("} ")
-"""What a responder's labels end with."""
-
 _Row = tuple[MetricFamily, Lines]
 
 
@@ -75,7 +72,7 @@ def _of_responders(family: MetricFamily, column: str) -> _Row:
     return _hops(
         family,
         lambda shown: [
-            f"{who}{found}\n"
+            f"{who}}} {found}\n"
             for who, found in zip(shown.responders.who, values(shown), strict=True)
         ],
     )
@@ -119,7 +116,7 @@ def _mtu(shown: Shown) -> int | None:
 
 def _hop_loss(shown: Shown) -> list[str]:
     hops = shown.hops
-    return [f"{at}{loss}\n" for at, loss in zip(hops.loss_at, hops.loss, strict=True)]
+    return [f"{at}}} {loss}\n" for at, loss in zip(hops.loss_at, hops.loss, strict=True)]
 
 
 def _hop_distribution(shown: Shown) -> str:
@@ -128,7 +125,7 @@ def _hop_distribution(shown: Shown) -> str:
         return ""
     return "".join(
         [
-            histogram_lines(name, f'{shown.labels},hop="{who[:-_CLOSE]}', buckets)
+            histogram_lines(name, f'{shown.labels},hop="{who}', buckets)
             for who, buckets in zip(heard.who, heard.buckets, strict=True)
         ]
     )
@@ -146,16 +143,12 @@ def _hop_return(shown: Shown) -> list[str]:
 def _hop_info(shown: Shown) -> list[str]:
     heard = shown.responders
     return [
-        f'{who[:-_CLOSE]},as_name="{escape(known.as_name or "")}"'
+        f'{who},as_name="{escape(known.as_name or "")}"'
         f',prefix="{escape(known.prefix or "")}"'
         f',country="{escape(known.country or "")}"'
         f',hostname="{escape(known.hostname or "")}",mpls="{mpls}"}} 1\n'
         for who, known, mpls in zip(heard.who, heard.known, heard.mpls, strict=True)
     ]
-
-
-def _links(shown: Shown) -> list[str]:
-    return [f"{link}1\n" for link in shown.links]
 
 
 def _errors(shown: Shown) -> str:
@@ -193,7 +186,7 @@ def _rows() -> Iterator[_Row]:
     yield _of_hops(families.HOP_FORWARD_LOSS, "forward")
     yield _hops(families.HOP_RETURN, _hop_return)
     yield _hops(families.HOP_INFO, _hop_info)
-    yield _hops(families.LINK_INFO, _links)
+    yield _hops(families.LINK_INFO, field("links"))
     yield families.ERRORS, _errors
     yield _single(families.TRACES, field("traces"))
     yield _single(families.TRACES_SKIPPED, field("skipped"))

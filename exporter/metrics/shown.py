@@ -18,7 +18,7 @@ class Shown(NamedTuple):
     """All that is shown of a target over one family. `labels` are those of the path, no braces.
 
     `latest` is the trace of the latest cycle, None before there was one; `identity` holds the
-    labels of the path, `links` the ends of the labels of each link, from the value of `hop` on.
+    labels of the path, `links` the line of each link, from the value of `hop` on.
     `errors` are counts by reason.
     """
 
@@ -86,7 +86,7 @@ def _links(trace: Trace, responders: Responders, former: Shown | None) -> tuple[
         return former.links
     return tuple(
         [
-            f'{ttl}",source="{escape(source)}",destination="{escape(destination)}"}} '
+            f'{ttl}",source="{escape(source)}",destination="{escape(destination)}"}} 1\n'
             for ttl, source, destination in links(trace)
         ]
     )
