@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from exporter.errors import SocketUnavailable
-from exporter.model import Family, Probe
+from exporter.model import Family, Probe, Response
 from exporter.sockets.base import ProbeSocket
 from tests.conftest import WHY_NO_LAB
 from tests.probing import BACKENDS, Recorder, run
@@ -109,8 +110,8 @@ def test_listener_may_close_others_while_answers_are_read(family: Family) -> Non
         for recorder in recorders:
             told = recorder.responded
 
-            def and_close(response: object, told: object = told) -> None:
-                told(response)  # type: ignore[operator]
+            def and_close(response: Response, told: Callable[[Response], None] = told) -> None:
+                told(response)
                 for socket in sockets:
                     socket.close()
 

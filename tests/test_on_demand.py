@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from exporter.daemon.announce import Announcer
 from exporter.daemon.app import Daemon
-from exporter.model import Family
+from exporter.model import Family, HostInfo, Response
 from exporter.server.events import EventKind, Hub, Listener
 from exporter.settings import Config, Target
 from exporter.watch.verdict import Difference, Knowledge, PathChange, Verdict
@@ -66,9 +66,11 @@ def test_events_of_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     hear = Announcer.heard
 
-    def counted(self: Announcer, target: object, *rest: object) -> None:
-        made.append(target.name)  # type: ignore[attr-defined]
-        hear(self, target, *rest)  # type: ignore[arg-type]
+    def counted(
+        self: Announcer, target: Target, family: Family, response: Response, info: HostInfo
+    ) -> None:
+        made.append(target.name)
+        hear(self, target, family, response, info)
 
     monkeypatch.setattr(Announcer, "heard", counted)
 

@@ -13,6 +13,7 @@ from exporter.probe.prober import ProbeRefused, Refusal
 from exporter.server.probe import BadRequest, ProbeEndpoint, time_to_answer
 from exporter.settings import Target
 from exporter.statistics.tally import Tally
+from tests.clock import until
 from tests.serving import REACHED, World, serving
 
 
@@ -118,8 +119,7 @@ def test_a_client_that_hangs_up_ends_its_trace() -> None:
             assert base is not None
             _, writer = await asyncio.open_connection(base.host, base.port)
             writer.write(b"GET /probe?target=a HTTP/1.1\r\nHost: x\r\n\r\n")
-            while not prober.asked:  # noqa: ASYNC110 - the request travels through the kernel
-                await asyncio.sleep(0.01)
+            await until(lambda: prober.asked)
             assert not prober.ended.is_set()
             writer.close()
             async with asyncio.timeout(5):

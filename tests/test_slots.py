@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from exporter.monitoring.slots import Slots
+from tests.clock import until
 
 
 class Crowd:
@@ -102,8 +103,7 @@ def test_who_gives_up_waiting_leaves_no_gap() -> None:
         await asyncio.sleep(0.01)
         assert crowd.slots.waiting == 2
         crowd._leave[0].set()
-        while 0 in crowd.inside:  # noqa: ASYNC110 - the very turn of the loop matters
-            await asyncio.sleep(0)
+        await until(lambda: 0 not in crowd.inside)
         crowd.tasks[2].cancel()
         await asyncio.sleep(0.01)
         assert (crowd.inside, crowd.slots.waiting) == ([3], 0)
